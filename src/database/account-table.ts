@@ -1,0 +1,34 @@
+// A table of accounts as the `sql` drivers see it, whatever its columns are called and whichever database holds it.
+
+/** Which column is what: role → column name. `user` is always there; `domain` when the name stands in two columns. */
+export type AccountColumns = Readonly<Record<string, string>> & { readonly user: string }
+
+/** One account: its stored login name (`local@domain` when stored in two columns) and role → value, NULL as null. */
+export interface AccountRow {
+  readonly user: string
+  readonly values: Readonly<Record<string, string | number | null>>
+}
+
+/** `error` is a DatabaseError: the database did not answer, or answered nonsense. Never read as `none`. */
+export type AccountLookup =
+  | { readonly found: 'one'; readonly row: AccountRow }
+  | { readonly found: 'none' }
+  | { readonly found: 'several' }
+  | { readonly found: 'error'; readonly cause: Error }
+
+export interface AccountTableOptions {
+  readonly table: string
+  readonly columns: AccountColumns
+  /**
+   * The auth_username_* rules applied to a stored name. A row is the wanted user's when this gives exactly the
+   * wanted name: whatever the collation found, this decides.
+   */
+  readonly normalise: (storedName: string) => string
+}
+
+export interface AccountTable {
+  /** Finds the account of a normalised login name. Lookups that wait at the same moment share one query. */
+  find(user: string, signal?: AbortSignal): Promise<AccountLookup>
+  /** Stored names in normalised form that match the mask, each once, in pages. Throws when it breaks off. */
+  list(mask: string): AsyncIterable<string>
+}

@@ -1,0 +1,49 @@
+// What the engine asks of a password database. Drivers implement it; the engine knows nothing else of them.
+
+import type { AuthRequest } from './auth-request.js'
+import type { ExtraFields } from './extra-fields.js'
+import type { PassdbResult } from './passdb-result.js'
+import type { Password } from './password.js'
+
+/** A stored password as the database holds it: `{SCHEME}text`, the scheme filled in where it had none. */
+export interface Credentials {
+  readonly stored: string
+}
+
+/** A passdb that shows what it has stored; the engine compares. */
+export interface LookupPassdb {
+  readonly kind: 'lookup'
+  /** The driver's name, for logs and traces. */
+  readonly driver: string
+  /**
+   * Finds the user. Never throws for an expected outcome: a database that does not answer is
+   * `internal_failure` with its cause. Must end before `signal` fires or soon after.
+   */
+  lookup(request: AuthRequest, signal?: AbortSignal): Promise<PassdbLookup>
+}
+
+/** A passdb that compares by itself and never shows the hash (a remote server, say). */
+export interface VerifyPassdb {
+  readonly kind: 'verify'
+  readonly driver: string
+  verify(request: AuthRequest, password: Password, signal?: AbortSignal): Promise<PassdbReply>
+}
+
+export type Passdb = LookupPassdb | VerifyPassdb
+
+/** Why a passdb refused or failed; `reason` may be logged, `cause` holds no parameter and no secret. */
+export interface Refusal<R extends PassdbResult> {
+  readonly result: R
+  readonly reason?: string
+  readonly cause?: unknown
+}
+
+/** What a database knows. It cannot claim a mismatch: it never saw the password. */
+export type PassdbLookup =
+  | { readonly result: 'ok'; readonly credentials?: Credentials; readonly fields: ExtraFields }
+  | Refusal<'user_unknown' | 'user_disabled' | 'pass_expired' | 'scheme_not_available' | 'internal_failure'>
+
+/** What that means for this password. A failing reply carries no fields: there is nothing to roll back. */
+export type PassdbReply =
+  | { readonly result: 'ok' | 'next'; readonly fields: ExtraFields; readonly credentials?: Credentials }
+  | Refusal<Exclude<PassdbResult, 'ok' | 'next'>>
