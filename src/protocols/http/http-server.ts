@@ -1,0 +1,89 @@
+// One Fastify per listener, with the route groups mounted on it.
+
+import { Buffer } from 'node:buffer'
+import Fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify'
+import type { Services } from '../services.js'
+import { createCallerCheck, type ListenerTrust } from './caller.js'
+import { healthRoutes } from './health-routes.js'
+import type { HttpSettings } from './http-settings.js'
+import { parseJsonBody } from './json-body.js'
+import { passdbRoutes, sendVerdict } from './passdb-routes.js'
+import { userdbListRoute } from './userdb-list-route.js'
+
+/** The app of one listener, ready to listen; `trust` says what kind of address it will listen on. */
+export function createHttpServer(
+  services: Services,
+  settings: HttpSettings,
+  trust: ListenerTrust,
+): FastifyInstance {
+  const app = Fastify({
+    bodyLimit: settings.http_request_body_limit,
+    requestTimeout: settings.http_request_timeout,
+    keepAliveTimeout: settings.http_keep_alive_timeout,
+    http: { headersTimeout: settings.http_request_timeout, connectionsCheckingInterval: 1000 },
+    // A 503 while we drain would be a temporary failure to somebody whom we can still answer.
+    return503OnClosing: false,
+    disableRequestLogging: true,
+    routerOptions: { maxParamLength: 256 },
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
+  })
+  readJsonOnly(app)
+  app.setErrorHandler(errorHandler(services))
+  app.setNotFoundHandler((_request, reply) =>
+    reply.code(404).send({ error: 'not_found', message: 'no such method and path' }),
+  )
+
+  const caller = createCallerCheck(settings.api_token, trust)
+  healthRoutes(app, { services })
+  app.register(async callersOnly => {
+    callersOnly.addHook('onRequest', async (request, reply) => {
+      if (caller.mayAsk(request.headers.authorization)) return
+      return reply
+        .code(401)
+        .header('www-authenticate', 'Bearer realm="homing"')
+        .send({ error: 'unauthorized', message: 'the API token is missing or wrong' })
+    })
+    passdbRoutes(callersOnly, { services, maySeeCredentials: caller.maySeeCredentials })
+    userdbListRoute(callersOnly, { services })
+  })
+  return app
+}
+
+/** JSON and nothing else: what is parsed is validated, and everything that is not JSON is 415. */
+function readJsonOnly(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers()
+  app.decorateRequest('bodyEncoding', 'utf8')
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, bytes, done) => {
+    const parsed = parseJsonBody(Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes))
+    if ('malformed' in parsed) return done(badRequest(parsed.malformed))
+    request.bodyEncoding = parsed.encoding
+    done(null, parsed.body)
+  })
+}
+
+function badRequest(message: string): FastifyError {
+  return Object.assign(new Error(message), { name: 'BadRequest', code: 'ERR_BAD_REQUEST', statusCode: 400 })
+}
+
+const errorWords: Readonly<Record<number, string>> = {
+  400: 'bad_request',
+  413: 'too_large',
+  415: 'unsupported_media_type',
+}
+
+/** What the caller got wrong is named; everything else is our bug and reads as `internal_failure`. */
+function errorHandler(services: Services) {
+  return (error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const status = error.statusCode ?? 500
+    if (status >= 400 && status < 500) {
+      return reply.code(status).send({ error: errorWords[status] ?? 'refused', message: error.message })
+    }
+    services.reportBug(`http ${request.routeOptions.url ?? 'unknown route'}`, error)
+    return sendVerdict(request, reply, { result: 'internal_failure', user: '', fields: new Map() })
+  }
+}

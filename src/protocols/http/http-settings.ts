@@ -1,0 +1,23 @@
+import type { Static } from 'typebox'
+import { secret, settings, size, text, time, words } from '../../model/setting.js'
+
+/** Where the service listens and what it demands of its callers. */
+export const httpSettings = settings({
+  listen: words('addresses to answer on: `127.0.0.1:8080`, `[::1]:8080`, `unix:/run/homing/http.sock`', [
+    '127.0.0.1:8080',
+  ]),
+  api_token: secret(
+    'what callers send as `Authorization: Bearer …`; without it only loopback and unix sockets may be listened on',
+  ),
+  unix_listener_mode: text('permissions of unix sockets, octal', '0660'),
+  http_request_body_limit: size('a larger request body is answered with 413', '64k'),
+  http_request_timeout: time('a request must have arrived within this time', '5 secs'),
+  http_keep_alive_timeout: time(
+    'an idle connection is kept this long; Dovecot keeps its own for 60 secs',
+    '65 secs',
+  ),
+  shutdown_delay: time('on SIGTERM /readyz says 503 this long before the listeners close', '0 secs'),
+  shutdown_timeout: time('requests that run longer than this after SIGTERM are cut off', '10 secs'),
+})
+
+export type HttpSettings = Static<typeof httpSettings>

@@ -1,0 +1,16 @@
+// What a protocol may ask for. The composition root fills it in.
+
+import type { Auth } from '../auth/auth.js'
+
+/** `degraded`: we answer, but a database does not. `stopping`: finish what is under way, send nothing new. */
+export type Readiness = 'ready' | 'degraded' | 'stopping'
+
+export interface Services {
+  readonly auth: Auth
+  /** Answers within a second, whatever the databases do. */
+  readiness(): Promise<Readiness>
+  /** The metrics in Prometheus' text format, and its content type. */
+  metrics(): Promise<{ contentType: string; text: string }>
+  /** An exception that should never have happened: into the log and the counters. `where` names the door. */
+  reportBug(where: string, error: unknown): void
+}

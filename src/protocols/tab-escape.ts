@@ -1,0 +1,17 @@
+// Dovecot's line escaping (lib/strescape.c:str_tabescape): what keeps a value in its place on a TAB-separated line.
+
+const escapes: Readonly<Record<string, string>> = {
+  '\x00': '\x010',
+  '\x01': '\x011',
+  '\t': '\x01t',
+  '\r': '\x01r',
+  '\n': '\x01n',
+}
+
+const special = /[\x00\x01\t\r\n]/
+const everySpecial = /[\x00\x01\t\r\n]/g
+
+/** The text with NUL, 0x01, TAB, CR and LF written as 0x01 and a letter. */
+export function tabEscape(text: string): string {
+  return special.test(text) ? text.replace(everySpecial, character => escapes[character] ?? character) : text
+}
