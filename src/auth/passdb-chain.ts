@@ -1,0 +1,154 @@
+// Walks the chain of passdbs: the next link that is not skipped, its reply, its rule, and on or out.
+
+import type { TraceStep } from '../model/auth-event.js'
+import type { AuthRequest } from '../model/auth-request.js'
+import { ConfigError } from '../model/config-error.js'
+import { type ExtraFields, noFields } from '../model/extra-fields.js'
+import type { PassdbReply } from '../model/passdb.js'
+import { type ChainOutcome, type ChainQuestion, outcomeOf, unasked } from './chain-outcome.js'
+import { acceptsMechanism, type ChainedPassdb } from './chained-passdb.js'
+import { applyResultRule, type ChainState, startState } from './result-rules.js'
+import { acceptsUsername } from './username-filter.js'
+
+/** The links in their order: the masters for whoever logs in as somebody else, the others for everybody. */
+export interface PassdbChain {
+  readonly masters: readonly ChainedPassdb[]
+  readonly links: readonly ChainedPassdb[]
+}
+
+/** One link's answer, complete but for the link's default and override fields, which the chain lays upon it. */
+export interface Asked {
+  readonly reply: PassdbReply
+  readonly cache: TraceStep['cache']
+  readonly ms: number
+}
+
+/**
+ * Asks one link. `request` carries the names as earlier links left them; with `passwordVerified` the link has only to
+ * find the user; `fields` are those that earlier links set. Throws only for a bug.
+ */
+export type Ask = (
+  link: ChainedPassdb,
+  request: AuthRequest,
+  passwordVerified: boolean,
+  fields: ExtraFields,
+) => Asked | Promise<Asked>
+
+/**
+ * Sorts the configured passdbs. Leading links that wait for a password to be verified are dropped, of either kind:
+ * nobody could have verified it (auth.c:auth_preinit, 2.3.19). Throws ConfigError for a master that denies.
+ */
+export function createChain(passdbs: readonly ChainedPassdb[]): PassdbChain {
+  const denying = passdbs.find(link => link.master && link.deny)
+  if (denying) throw new ConfigError(`passdb ${denying.name}: a master passdb cannot have deny`)
+  return {
+    masters: withoutLeading(passdbs.filter(link => link.master)),
+    links: withoutLeading(passdbs.filter(link => !link.master)),
+  }
+}
+
+function withoutLeading(links: readonly ChainedPassdb[]): readonly ChainedPassdb[] {
+  const first = links.findIndex(link => link.skip !== 'unauthenticated')
+  return first < 0 ? [] : links.slice(first)
+}
+
+/** Asks the normal links about the user. No master link is ever asked (CVE-2022-30550). */
+export function walkChain(
+  chain: PassdbChain,
+  request: AuthRequest,
+  ask: Ask,
+  question: ChainQuestion,
+): Promise<ChainOutcome> {
+  return walk(chain, chain.links, request, ask, question)
+}
+
+/**
+ * Asks the master links about `request.user`, who gave the password and wants to become `requestedLoginUser`. The first
+ * master that says ok makes it so: with `continue` rules the normal links, from their first, are asked about the login
+ * user next; with `return-ok` nobody checks that the login user exists. A master that says no hands over to the
+ * next master only. In the outcome `masterUser` is set if the master's password was right.
+ */
+export async function walkMasters(chain: PassdbChain, request: AuthRequest, ask: Ask): Promise<ChainOutcome> {
+  if (chain.masters.length === 0)
+    return unasked(request, 'user_unknown', 'Master login without master passdbs')
+  const outcome = await walk(chain, chain.masters, request, ask, 'verify')
+  if (outcome.result !== 'ok' || outcome.request.requestedLoginUser === undefined) return outcome
+  // Rules like result_failure=continue-ok can say yes although no master did. Dovecot then logs in the master.
+  return { ...outcome, result: 'password_mismatch', reason: 'No master passdb accepted the master user' }
+}
+
+async function walk(
+  chain: PassdbChain,
+  first: readonly ChainedPassdb[],
+  asking: AuthRequest,
+  ask: Ask,
+  question: ChainQuestion,
+): Promise<ChainOutcome> {
+  const trace: TraceStep[] = []
+  let failure: PassdbReply | undefined
+  let links = first
+  let request = asking
+  let state = startState(
+    { user: request.user, loginUser: request.requestedLoginUser, fields: noFields },
+    request.skipPasswordCheck === true,
+  )
+  let at = nextLink(links, 0, request, state)
+  for (;;) {
+    const link = links[at]
+    if (link === undefined) return unasked(request, 'internal_failure', 'All password databases were skipped')
+    const asked = await ask(link, request, state.passwordVerified, state.fields)
+    const { reply } = asked
+    trace.push(traceStep(link, asked))
+    if (reply.result === 'internal_failure') failure = reply
+
+    const step = applyResultRule(state, link, reply)
+    state = step.state
+    if (link.master && step.linkResult === 'ok') {
+      request = asLoginUser(request, state)
+      state = { ...state, user: request.user, loginUser: undefined }
+      links = chain.links
+      at = nextLink(links, 0, request, state)
+    } else {
+      request = renamed(request, state)
+      at = nextLink(links, at + 1, request, state)
+    }
+    if (!step.goOn || at === links.length) {
+      return outcomeOf(question, { request, step, reply, failure, trace })
+    }
+  }
+}
+
+/** Where the next link stands that wants to be asked; past the end if none does. */
+function nextLink(
+  links: readonly ChainedPassdb[],
+  from: number,
+  request: AuthRequest,
+  state: ChainState,
+): number {
+  let at = from
+  for (let link = links[at]; link !== undefined && isSkipped(link, request, state); link = links[at]) at++
+  return at
+}
+
+function isSkipped(link: ChainedPassdb, request: AuthRequest, state: ChainState): boolean {
+  if (!acceptsMechanism(link.mechanisms, request.mechanism)) return true
+  if (link.usernameFilter !== undefined && !acceptsUsername(link.usernameFilter, request.user)) return true
+  if (link.skip === 'never') return false
+  return (link.skip === 'authenticated') === state.passwordVerified
+}
+
+/** The master has become the login user; what the master's passdb set stays. */
+function asLoginUser(request: AuthRequest, state: ChainState): AuthRequest {
+  const { requestedLoginUser, ...rest } = request
+  return { ...rest, user: state.loginUser ?? requestedLoginUser ?? request.user, masterUser: state.user }
+}
+
+function renamed(request: AuthRequest, { user, loginUser }: ChainState): AuthRequest {
+  if (request.user === user && request.requestedLoginUser === loginUser) return request
+  return loginUser === undefined ? { ...request, user } : { ...request, user, requestedLoginUser: loginUser }
+}
+
+function traceStep(link: ChainedPassdb, { reply, cache, ms }: Asked): TraceStep {
+  const step = { passdb: link.name, driver: link.passdb.driver, result: reply.result, cache, ms }
+  return 'reason' in reply && reply.reason !== undefined ? { ...step, reason: reply.reason } : step
+}
