@@ -1,0 +1,82 @@
+// The places settings come from — file, environment, flags — each read as a list of assignments.
+
+import { readFileSync, statSync } from 'node:fs'
+import { parse, TomlError } from 'smol-toml'
+import type { ConfigProblem } from './config-problem.js'
+import type { RawValue } from './raw-value.js'
+
+/** `passdb.local.table = "…"`, wherever it was written. */
+export interface Assignment {
+  readonly path: readonly string[]
+  readonly raw: RawValue
+  readonly source: string
+}
+
+export interface SettingSource {
+  readonly assignments: readonly Assignment[]
+  readonly problems: readonly ConfigProblem[]
+  /** Whether everybody on this machine can read what is written here. */
+  readonly worldReadable?: boolean
+}
+
+/** What a TOML file says. */
+export function readConfigFile(path: string): SettingSource {
+  let document: Record<string, unknown>
+  let worldReadable: boolean
+  try {
+    document = parse(readFileSync(path, 'utf8'))
+    worldReadable = (statSync(path).mode & 0o004) !== 0
+  } catch (error) {
+    return { assignments: [], problems: [{ source: path, wrong: describe(error as Error) }] }
+  }
+  const assignments = Object.entries(document).map(
+    ([key, value]): Assignment => ({ path: [key], raw: { form: 'toml', value }, source: path }),
+  )
+  return { assignments, problems: [], worldReadable }
+}
+
+/** Only the first line of a TomlError: the others quote the file, and a secret may stand there. */
+function describe(error: Error): string {
+  if (!(error instanceof TomlError)) return `cannot read the file: ${error.message}`
+  const message = error.message.split('\n')[0]?.replace(/^Invalid TOML document: /, '')
+  return `line ${error.line}, column ${error.column}: not valid TOML: ${message}`
+}
+
+export const ENVIRONMENT_PREFIX = 'HOMING_'
+
+/** Variables with our prefix that are no settings: the file's name, and what the test runner reads. */
+const notSettings = new Set(['HOMING_CONFIG'])
+
+// Kubernetes sets these for a Service that is called "homing"; they are nobody's mistake.
+const setByKubernetes = /^HOMING_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_.+)?)?)$/
+
+/** What the environment says: HOMING_ and the key in capitals, nested with two underscores. */
+export function readEnvironment(environment: NodeJS.ProcessEnv): SettingSource {
+  const assignments: Assignment[] = []
+  for (const [name, text] of Object.entries(environment)) {
+    if (text === undefined || !name.startsWith(ENVIRONMENT_PREFIX)) continue
+    if (notSettings.has(name) || setByKubernetes.test(name)) continue
+    const path = name.slice(ENVIRONMENT_PREFIX.length).toLowerCase().split('__')
+    assignments.push({ path, raw: { form: 'bare', text }, source: `environment ${name}` })
+  }
+  return { assignments, problems: [] }
+}
+
+/** What `--set key=value` says: nested with dots. */
+export function readFlags(flags: readonly string[]): SettingSource {
+  const assignments: Assignment[] = []
+  const problems: ConfigProblem[] = []
+  for (const flag of flags) {
+    const [, key, text] = /^([^=]+)=(.*)$/s.exec(flag) ?? []
+    if (key === undefined || text === undefined) {
+      problems.push({ source: 'flag --set', wrong: `"${flag}" has no value`, right: '--set key=value' })
+    } else {
+      assignments.push({
+        path: key.trim().split('.'),
+        raw: { form: 'bare', text },
+        source: `flag --set ${key.trim()}`,
+      })
+    }
+  }
+  return { assignments, problems }
+}

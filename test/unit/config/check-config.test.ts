@@ -1,0 +1,99 @@
+import { chmodSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { formatProblem } from '../../../src/config/config-problem.js'
+import { loadConfig } from '../../../src/config/load-config.js'
+import { exampleSchema } from './example-schema.js'
+
+const folder = t.testdir({ token: 's3cret', 'a-file': '' })
+const file = join(folder, 'homing.toml')
+
+function check(toml: string, mode = 0o600) {
+  writeFileSync(file, toml)
+  chmodSync(file, mode)
+  const loaded = loadConfig(exampleSchema, { file, environment: {} })
+  const format = (found: Parameters<typeof formatProblem>[0]) =>
+    formatProblem(found).replaceAll(folder, 'DIR')
+  return {
+    problems: 'problems' in loaded ? loaded.problems.map(format) : [],
+    warnings: loaded.warnings.map(format),
+  }
+}
+
+t.test(
+  'a listener that other machines reach needs an API token, and the message says how to set it',
+  async t => {
+    t.match(check('listen = ["127.0.0.1:1", "0.0.0.0:8080", "[2001:db8::1]:1"]').problems, [
+      /^DIR\/homing\.toml: listen: 0\.0\.0\.0:8080 is open to other machines, and no API token is set \(right: HOMING_API_TOKEN_FILE=/,
+      /\[2001:db8::1\]:1 is open/,
+    ])
+    t.same(check('listen = "0.0.0.0:8080"\napi_token = "x"').problems, [])
+    t.same(check('listen = ["127.0.0.1:1", "unix:/x", "[::1]:1"]').problems, [])
+  },
+)
+
+t.test('a SQLite file that can never be opened is refused', async t => {
+  const problems = (path: string) => check(`database_url = "sqlite:${path}"`).problems
+  t.match(problems(`${folder}/a-file/homing.db`), [
+    'DIR/homing.toml: database_url: DIR/a-file/homing.db cannot be created: DIR/a-file is not a folder (right: a file in a folder that Homing may write to)',
+  ])
+  t.match(problems(folder), [/database_url: DIR is not a file/])
+  t.same(problems(`${folder}/new/folder/homing.db`), [])
+  t.same(problems(':memory:'), [])
+  const own = '[[passdb]]\ndriver = "sql"\ntable = "x"\ndatabase_url = "sqlite:/dev/null"\n'
+  t.match(check(own).problems, [
+    'DIR/homing.toml: passdb sql: database_url: /dev/null is not a file (right: a file in a folder that Homing may write to)',
+  ])
+})
+
+const passdb = (lines: string) => `[[passdb]]\nname = "p"\ndriver = "static"\n${lines}\n`
+
+t.test('a chain that asks nobody is refused', async t => {
+  t.match(check('passdb = []').problems, [/there is no passdb to ask/])
+  t.match(check(passdb('skip = "unauthenticated"')).problems, [
+    /every passdb is skipped, so nobody can log in/,
+  ])
+  t.match(check(passdb('master = true')).problems, [/there is no passdb to ask/])
+})
+
+t.test('a chain without a rule that succeeds is warned of', async t => {
+  t.match(check(passdb('result_success = "return"')).warnings, [
+    /no passdb has a rule that ends in a success/,
+  ])
+  t.match(check(passdb('deny = true')).warnings, [/nobody can log in/])
+})
+
+t.test('a database that is down sending its users to the next passdb is warned of', async t => {
+  const first = passdb('result_internalfail = "continue"')
+  t.match(check(`${first}[[passdb]]\ndriver = "static"\n`).warnings, [
+    'DIR/homing.toml: passdb p: result_internalfail: with "continue", users of a database that is down get the next one\'s mailbox (right: "return-fail")',
+  ])
+  t.same(check(first).warnings, [], 'the last of a chain has nobody to pass on to')
+})
+
+t.test('any-cert is warned of, as a field and as a setting', async t => {
+  t.match(check(passdb('override_fields = { ssl = "any-cert" }')).warnings, [/p: override_fields: any-cert/])
+  t.match(check(passdb('fields = { "starttls:default" = "any-cert" }')).warnings, [/p: fields: any-cert/])
+  t.same(check(passdb('fields = { comment = "any-cert" }')).warnings, [])
+})
+
+t.test('a cache of a few bytes is warned of', async t => {
+  t.match(check('auth_cache_size = 4096').warnings, [/the cache has 4096 bytes, room for a few dozen users/])
+  t.same(check('auth_cache_size = "16M"').warnings, [])
+  t.same(check('auth_cache_size = 0').warnings, [])
+})
+
+t.test('a password in a file that everybody can read is warned of', async t => {
+  const password = 'database_url = "mysql://dovecot:s3cret@db/mail"'
+  const { warnings } = check(password, 0o644)
+  t.match(warnings, [
+    /^DIR\/homing\.toml: database_url: everybody on this machine can read DIR\/homing\.toml/,
+  ])
+  t.notMatch(warnings.join(), /s3cret/)
+  t.same(check(password, 0o640).warnings, [])
+  t.same(check('database_url = "mysql://dovecot@db/mail"', 0o644).warnings, [])
+  chmodSync(join(folder, 'token'), 0o644)
+  t.match(check(`api_token_file = "${folder}/token"`).warnings, [
+    /api_token: everybody .* can read DIR\/token/,
+  ])
+})
