@@ -1,0 +1,228 @@
+-- Asks Homing, for Dovecot 2.3 and 2.4 alike: who is this, may they log in, where is their mail?
+--
+-- Whatever is not a whole and sound answer is an internal failure. Dovecot then says "temporary failure, try
+-- again"; it never says "wrong password", and nobody falls through to another mailbox.
+
+-- Site values. Dovecot 2.4 can set them in lua_settings { url = ... token = ... } instead.
+local url = 'http://127.0.0.1:8080'
+local token = '' -- Homing's api_token; then let only root and Dovecot's own user read this file
+
+local client, listing_client -- both made by script_init
+
+-- What differs between the versions: 2.3 takes milliseconds as numbers, 2.4 setting values as text.
+--
+-- One question is over after 4.5 seconds, long before Dovecot gives up on it (60). The back-off after a refused
+-- connection grows to half a second and not, as by default, to a minute: else logins stay away that long after
+-- Homing is back.
+local function client_options(is_dovecot_24, request_msecs, total_msecs)
+  if is_dovecot_24 then
+    return {
+      connect_timeout = '500ms',
+      request_timeout = request_msecs .. 'ms',
+      request_absolute_timeout = total_msecs .. 'ms',
+      request_max_attempts = '2',
+      connect_backoff_max_time = '500ms',
+      max_idle_time = '60s',
+      auto_redirect = 'no',
+      user_agent = 'dovecot-2.4 auth.lua',
+    }
+  end
+  return {
+    connect_timeout_msecs = 500,
+    request_timeout_msecs = request_msecs,
+    request_absolute_timeout_msecs = total_msecs,
+    max_attempts = 2,
+    connect_backoff_max_time_msecs = 500,
+    max_idle_time_msecs = 60000,
+    no_auto_redirect = true,
+    user_agent = 'dovecot-2.3 auth.lua',
+  }
+end
+
+-- Dovecot 2.4 hands over lua_settings, an empty table if there are none; 2.3 hands over nothing.
+function script_init(settings)
+  local is_dovecot_24 = settings ~= nil
+  url = (settings and settings.url) or url
+  token = (settings and settings.token) or token
+  client = dovecot.http.client(client_options(is_dovecot_24, 2000, 4500))
+  listing_client = dovecot.http.client(client_options(is_dovecot_24, 30000, 30000))
+  return 0
+end
+
+local function json_text(text)
+  return '"' .. (text:gsub('[%z\1-\31"\\\127]', function(byte)
+    return string.format('\\u%04x', byte:byte())
+  end)) .. '"'
+end
+
+-- The request body. Bytes from 0x80 on pass as they are: names and passwords need not be UTF-8.
+local function question(req, password)
+  local pairs_of_json = {}
+  local function add(key, value)
+    if value ~= nil and value ~= '' then
+      pairs_of_json[#pairs_of_json + 1] = json_text(key) .. ':' .. json_text(value)
+    end
+  end
+  add('user', req.user)
+  add('protocol', req.protocol or req.service)
+  add('mechanism', req.mechanism or req.mech)
+  add('secured', req.secured)
+  add('remote_ip', req.remote_ip or req.rip)
+  add('local_ip', req.local_ip or req.lip)
+  add('real_remote_ip', req.real_remote_ip or req.real_rip)
+  add('local_name', req.local_name)
+  add('session', req.session)
+  add('client_id', req.client_id)
+  add('master_user', req.master_user)
+  if password then pairs_of_json[#pairs_of_json + 1] = '"password":' .. json_text(password) end
+  if req.skip_password_check then pairs_of_json[#pairs_of_json + 1] = '"skip_password_check":true' end
+  return '{' .. table.concat(pairs_of_json, ',') .. '}'
+end
+
+-- Sends one request; returns the payload of a 200 and throws for everything else.
+local function send(http, method, path, body)
+  local request = http:request({ url = url .. path, method = method })
+  request:add_header('Accept', 'text/x-dovecot-fields')
+  if token ~= '' then request:add_header('Authorization', 'Bearer ' .. token) end
+  if body then
+    request:add_header('Content-Type', 'application/json')
+    request:set_payload(body)
+  end
+  local response = request:submit()
+  if response:status() ~= 200 then
+    error('Homing did not answer: ' .. response:status() .. ' ' .. (response:reason() or ''), 0)
+  end
+  return response:payload()
+end
+
+-- Fields whose mere presence means yes, whatever their value: "no" would be a dangerous way to say no.
+local presence = {
+  proxy = true, proxy_maybe = true, proxy_noauth = true, proxy_nopipelining = true, proxy_not_trusted = true,
+  ssl = true, starttls = true, nodelay = true, nologin = true, nopassword = true, noauthenticate = true,
+}
+local negative = { no = true, ['false'] = true, ['0'] = true, n = true }
+
+-- An escape (0x01 and a letter) stands for a control byte, and those may not reach Dovecot: no need to undo it.
+local function check_field(key, value)
+  if #key > 64 or not key:find('^[%a_][%w_]*$') then error('Homing sent a field with a bad name', 0) end
+  if value == '' or #value > 8192 or value:find('[%z\1-\31\127]') or (presence[key] and negative[value]) then
+    error('Homing sent a bad value in the field ' .. key, 0)
+  end
+end
+
+-- One line, "result=WORD<TAB>user=NAME[<TAB>reason=TEXT]<TAB>key=value...<LF>": the LF says that it is whole.
+local function parse(payload)
+  local line = payload:match('^([^\n]+)\n$')
+  local result, rest = (line or ''):match('^result=(%l[%l_]*)\t(.*)$')
+  if not result then error('Homing sent something that is no answer', 0) end
+  local answer = { result = result, fields = {} }
+  for pair in (rest .. '\t'):gmatch('([^\t]*)\t') do
+    local key, value = pair:match('^([^=]+)=(.*)$')
+    if not key then error('Homing sent something that is no field', 0) end
+    if key == 'reason' then
+      answer.reason = value:gsub('[%z\1-\31\127]', '?')
+    elseif result == 'ok' then
+      check_field(key, value)
+      if answer.fields[key] then error('Homing sent the field ' .. key .. ' twice', 0) end
+      answer.fields[key] = value
+    end
+  end
+  if result == 'ok' and not answer.fields.user then error('Homing answered for nobody', 0) end
+  return answer
+end
+
+-- Asks and maps Homing's word to Dovecot's; a word that is not in the table is an internal failure.
+-- Returns the code and, as both versions want it, a table for OK and text for everything else.
+local function ask(req, path, password, codes, internal_failure)
+  local done, answer = pcall(function() return parse(send(client, 'POST', path, question(req, password))) end)
+  if not done then
+    req:log_error(tostring(answer))
+    return internal_failure, 'internal failure'
+  end
+  local code = codes[answer.result]
+  if not code then
+    req:log_error('Homing answered ' .. answer.result)
+    return internal_failure, 'internal failure'
+  end
+  if answer.result ~= 'ok' then
+    req:log_info(answer.result .. (answer.reason and ': ' .. answer.reason or ''))
+    return code, answer.result
+  end
+  if answer.fields.user == req.user then answer.fields.user = nil end
+  return code, answer.fields
+end
+
+local passdb_codes = {
+  ok = dovecot.auth.PASSDB_RESULT_OK,
+  password_mismatch = dovecot.auth.PASSDB_RESULT_PASSWORD_MISMATCH,
+  user_unknown = dovecot.auth.PASSDB_RESULT_USER_UNKNOWN,
+  user_disabled = dovecot.auth.PASSDB_RESULT_USER_DISABLED,
+  pass_expired = dovecot.auth.PASSDB_RESULT_PASS_EXPIRED,
+  scheme_not_available = dovecot.auth.PASSDB_RESULT_SCHEME_NOT_AVAILABLE,
+}
+
+local function ask_passdb(req, path, password)
+  local internal_failure = dovecot.auth.PASSDB_RESULT_INTERNAL_FAILURE
+  local code, fields = ask(req, path, password, passdb_codes, internal_failure)
+  if code == passdb_codes.ok and fields.host and not (fields.proxy or fields.proxy_maybe) then
+    -- Dovecot would let them in here, and their mail is elsewhere.
+    req:log_error('Homing sent a host without proxy')
+    return internal_failure, 'internal failure'
+  end
+  return code, fields
+end
+
+function auth_password_verify(req, password)
+  -- Dovecot has verified a master user's password already; that one is nobody else's business.
+  local code, fields = ask_passdb(req, '/v1/passdb/verify', req.skip_password_check and '' or password)
+  if code == passdb_codes.ok then
+    -- OK says it all. Dovecot's auth cache would keep "nopassword" and accept any password from then on.
+    fields.nopassword = nil
+    fields.noauthenticate = nil
+    fields.password = nil
+  end
+  return code, fields
+end
+
+-- LMTP, doveadm, and mechanisms that Dovecot computes itself. Without a stored password to show, Dovecot wants
+-- to be told that none is needed; a mechanism that does need one then fails as "scheme not available".
+function auth_passdb_lookup(req)
+  local code, fields = ask_passdb(req, '/v1/passdb/lookup')
+  if code == passdb_codes.ok then fields.nopassword = not fields.password and 'y' or nil end
+  return code, fields
+end
+
+-- Dovecot 2.4 caches only with a key from here; 2.3 has cache_key in its args. All that can change the answer is
+-- in it: an IMAP answer names the IMAP port, and a right password must not vouch for another one.
+local cache_key = '%{user}%{protocol}%{mechanism}%{secured}%{local_ip}%{remote_ip}%{real_remote_ip}'
+
+function auth_passdb_get_cache_key()
+  return cache_key .. '%{password}'
+end
+
+function auth_userdb_get_cache_key()
+  return '%{user}%{protocol}'
+end
+
+function auth_userdb_lookup(req)
+  return ask(req, '/v1/userdb/lookup', nil, {
+    ok = dovecot.auth.USERDB_RESULT_OK,
+    user_unknown = dovecot.auth.USERDB_RESULT_USER_UNKNOWN,
+  }, dovecot.auth.USERDB_RESULT_INTERNAL_FAILURE)
+end
+
+-- All users, one a line; an empty line ends them. Without it the list broke off, and half a list must not pass
+-- for a whole one: throwing makes Dovecot's iteration fail.
+function auth_userdb_iterate()
+  local payload = send(listing_client, 'GET', '/v1/userdb/users')
+  local lines = payload:match('^(.*\n)\n$') or payload:match('^()\n$') and ''
+  if not lines or lines:find('^\n') or lines:find('\n\n', 1, true) then
+    error('the list of users broke off', 0)
+  end
+  local users = {}
+  for name in lines:gmatch('([^\n]+)\n') do
+    if name:find('[%z\1-\31\127]') then error('Homing sent a bad user name', 0) end
+    users[#users + 1] = name
+  end
+  return users
+end

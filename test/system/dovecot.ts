@@ -1,0 +1,246 @@
+// Starts a real Dovecot from the files of deploy/ as they stand; only site.conf and the paths are the test's own.
+
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import {
+  chmod,
+  chown,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rm,
+  writeFile,
+} from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Certificate } from './certificates.js'
+import { freePorts } from './free-ports.js'
+import { LineClient } from './line-client.js'
+import type { DovecotInstallation } from './parts.js'
+
+export interface DovecotOptions {
+  readonly installation: DovecotInstallation
+  /** Which of the two configurations: `proxy.conf` or `backend.conf`. */
+  readonly role: 'proxy' | 'backend'
+  readonly service: { readonly url: string; readonly token?: string }
+  readonly certificate: Certificate
+  /** Who may have signed the backends' certificates. */
+  readonly caFile: string
+  /** Further lines for site.conf. */
+  readonly site?: string
+}
+
+export interface DovecotPorts {
+  readonly imap: number
+  readonly imaps: number
+  readonly pop3: number
+  readonly pop3s: number
+  readonly lmtp: number
+  readonly stats: number
+}
+
+export interface CommandResult {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface RunningDovecot {
+  /** `2.3` or `2.4`. */
+  readonly major: string
+  readonly ports: DovecotPorts
+  /** For homes of local users, as Dovecot sees it. */
+  readonly mailFolder: string
+  /** The same folder as this process sees it. */
+  readonly mailFolderOutside: string
+  doveadm(...args: string[]): Promise<CommandResult>
+  /** What has been logged so far. */
+  log(): Promise<string>
+  /** What has been logged since `mark`, once it matches; fails with what was there after five seconds. */
+  waitForLog(pattern: RegExp, mark?: number): Promise<string>
+  /** How long the log is now, for waitForLog. */
+  logMark(): Promise<number>
+  stop(): Promise<void>
+}
+
+/** Whom local mail belongs to in tests. */
+export const mailUser = { uid: 5000, gid: 5000 }
+
+const deployFolder = join(import.meta.dirname, '../../../deploy')
+
+/** Starts it on free loopback ports and returns once it greets. Stops by itself when this process ends. */
+export async function startDovecot(options: DovecotOptions): Promise<RunningDovecot> {
+  const { installation } = options
+  const major = installation.version.slice(0, 3)
+  const ports = await choosePorts()
+  const outside = await mkdtemp(join('/', installation.root, 'tmp/homing-dovecot-'))
+  const inside = outside.slice(installation.root.length)
+  await layFiles(options, major, ports, outside, inside)
+
+  const configFile = join(inside, 'etc', `${options.role}.conf`)
+  const logFile = join(outside, 'log')
+  const enter = installation.root === '' ? [] : ['chroot', installation.root]
+  const child = await spawnMaster([...enter, 'dovecot', '-F', '-c', configFile], logFile)
+
+  const log = () => readFile(logFile, 'utf8')
+  const stop = async () => {
+    await stopMaster(child)
+    await rm(outside, { recursive: true, force: true })
+  }
+  try {
+    await greeting(ports.imap, child)
+  } catch (error) {
+    const text = await log().catch(() => '')
+    await stop()
+    throw new Error(`Dovecot ${major} does not greet as ${options.role}:\n${text}`, { cause: error })
+  }
+
+  return {
+    major,
+    ports,
+    mailFolder: join(inside, 'mail'),
+    mailFolderOutside: join(outside, 'mail'),
+    doveadm: (...args) => runCommand([...enter, 'doveadm', '-c', configFile, ...args]),
+    log,
+    logMark: async () => (await log()).length,
+    async waitForLog(pattern, mark = 0) {
+      let text = ''
+      for (let tries = 0; tries < 100; tries++) {
+        text = (await log()).slice(mark)
+        if (pattern.test(text)) return text
+        await sleep(50)
+      }
+      throw new Error(`${pattern} is not in the log of Dovecot ${major}:\n${text}`)
+    },
+    stop,
+  }
+}
+
+async function choosePorts(): Promise<DovecotPorts> {
+  const [imap = 0, imaps = 0, pop3 = 0, pop3s = 0, lmtp = 0, stats = 0] = await freePorts(6)
+  return { imap, imaps, pop3, pop3s, lmtp, stats }
+}
+
+async function layFiles(
+  options: DovecotOptions,
+  major: string,
+  ports: DovecotPorts,
+  outside: string,
+  inside: string,
+): Promise<void> {
+  await chmod(outside, 0o755)
+  for (const folder of ['etc', 'run', 'state', 'mail']) await mkdir(join(outside, folder))
+  await chown(join(outside, 'mail'), mailUser.uid, mailUser.gid)
+
+  const from = join(deployFolder, `dovecot-${major}`)
+  for (const name of await readdir(from)) {
+    const text = await readFile(join(from, name), 'utf8')
+    await writeFile(join(outside, 'etc', name), text.replaceAll('/etc/dovecot/', `${join(inside, 'etc')}/`))
+  }
+  for (const file of [options.certificate.certFile, options.certificate.keyFile, options.caFile]) {
+    await copyFile(file, join(outside, 'etc', basename(file)))
+  }
+  const file = (path: string) => join(inside, 'etc', basename(path))
+  const site: SiteValues = {
+    folder: inside,
+    ports,
+    certFile: file(options.certificate.certFile),
+    keyFile: file(options.certificate.keyFile),
+    caFile: file(options.caFile),
+    service: options.service,
+  }
+  await writeFile(join(outside, 'etc/site.conf'), siteConf(major, site) + (options.site ?? ''))
+  if (major === '2.3') await setSiteValuesInLua(join(outside, 'etc/auth.lua'), options.service)
+}
+
+interface SiteValues {
+  readonly folder: string
+  readonly ports: DovecotPorts
+  readonly certFile: string
+  readonly keyFile: string
+  readonly caFile: string
+  readonly service: DovecotOptions['service']
+}
+
+function siteConf(major: string, { folder, ports, certFile, keyFile, caFile, service }: SiteValues): string {
+  const tls =
+    major === '2.3'
+      ? `ssl_cert = <${certFile}\nssl_key = <${keyFile}\nssl_ca = <${caFile}\nssl_require_crl = no\n`
+      : `ssl_server_cert_file = ${certFile}\nssl_server_key_file = ${keyFile}\nssl_client_ca_file = ${caFile}\n` +
+        `lua_settings {\n  url = ${service.url}\n  token = ${service.token ?? ''}\n}\n`
+  const listener = (service: string, listeners: Record<string, number>, more = '') => {
+    const blocks = Object.entries(listeners).map(
+      ([name, port]) => `  inet_listener ${name} {\n    port = ${port}\n  }\n`,
+    )
+    return `service ${service} {\n${blocks.join('')}${more}}\n`
+  }
+  return [
+    `base_dir = ${folder}/run\nstate_dir = ${folder}/state\nlog_path = ${folder}/log\nlisten = 127.0.0.1\n`,
+    'auth_failure_delay = 0\n',
+    major === '2.3' ? '' : 'auth_internal_failure_delay = 0\n',
+    tls,
+    listener('imap-login', { imap: ports.imap, imaps: ports.imaps }, '  process_min_avail = 1\n'),
+    listener('pop3-login', { pop3: ports.pop3, pop3s: ports.pop3s }, '  process_min_avail = 1\n'),
+    listener('lmtp', { lmtp: ports.lmtp }),
+    listener('stats', { http: ports.stats }),
+  ].join('')
+}
+
+/** Dovecot 2.3 has no settings for a Lua script: its site values stand in its first lines. */
+async function setSiteValuesInLua(file: string, service: DovecotOptions['service']): Promise<void> {
+  const text = await readFile(file, 'utf8')
+  await writeFile(
+    file,
+    text
+      .replace(/^local url = .*/m, `local url = '${service.url}'`)
+      .replace(/^local token = ''/m, `local token = '${service.token ?? ''}'`),
+  )
+}
+
+/** setpriv ends Dovecot with this process, even if that is killed. */
+async function spawnMaster(command: string[], logFile: string): Promise<ChildProcess> {
+  const output = await open(logFile, 'a')
+  try {
+    return spawn('setpriv', ['--pdeathsig', 'TERM', '--', ...command], {
+      stdio: ['ignore', output.fd, output.fd],
+    })
+  } finally {
+    await output.close()
+  }
+}
+
+async function stopMaster(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const exited = new Promise(resolve => child.once('exit', resolve))
+  child.kill('SIGTERM')
+  const kill = setTimeout(() => child.kill('SIGKILL'), 5000)
+  await exited
+  clearTimeout(kill)
+}
+
+async function greeting(port: number, child: ChildProcess): Promise<void> {
+  for (let tries = 0; tries < 200; tries++) {
+    if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}`)
+    try {
+      const client = await LineClient.connect({ port })
+      const line = await client.readLine()
+      client.close()
+      if (line.startsWith('* OK')) return
+    } catch {
+      // Not listening yet.
+    }
+    await sleep(50)
+  }
+  throw new Error('no greeting within ten seconds')
+}
+
+function runCommand(command: string[]): Promise<CommandResult> {
+  return new Promise(resolve => {
+    execFile(command[0] ?? '', command.slice(1), { timeout: 30_000 }, (error, stdout, stderr) => {
+      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1
+      resolve({ code, stdout, stderr })
+    })
+  })
+}

@@ -1,0 +1,98 @@
+// A client of a line protocol over TCP or TLS, in clear sight of what was said.
+
+import { readFile } from 'node:fs/promises'
+import { connect as connectTcp, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+
+export interface ConnectOptions {
+  readonly port: number
+  /** TLS from the first byte, verified against this authority. */
+  readonly caFile?: string
+  /** Where the client seems to come from: any loopback address. */
+  readonly from?: string
+}
+
+const PATIENCE_MS = 30_000
+
+export class LineClient {
+  readonly #socket: Socket
+  #buffered = ''
+  #ended: Error | undefined
+  #wake: (() => void) | undefined
+
+  private constructor(socket: Socket) {
+    this.#socket = socket
+    socket.setTimeout(PATIENCE_MS, () => socket.destroy(new Error('nothing was said for too long')))
+    socket.on('data', bytes => this.#arrived(bytes.toString('latin1')))
+    socket.on('error', error => this.#end(error))
+    socket.on('close', () => this.#end(new Error('the connection was closed')))
+  }
+
+  static async connect({ port, caFile, from }: ConnectOptions): Promise<LineClient> {
+    const ca = caFile && (await readFile(caFile))
+    return new Promise((resolve, reject) => {
+      const local = from === undefined ? {} : { localAddress: from }
+      const connected = () => {
+        socket.off('error', reject)
+        resolve(new LineClient(socket))
+      }
+      const socket: Socket = ca
+        ? connectTls({ host: '127.0.0.1', port, ca, servername: 'localhost', ...local }, connected)
+        : connectTcp({ host: '127.0.0.1', port, ...local }, connected)
+      socket.once('error', reject)
+    })
+  }
+
+  /** The next line without its end. Throws when the connection ended before it. */
+  async readLine(): Promise<string> {
+    for (;;) {
+      const end = this.#buffered.indexOf('\n')
+      if (end >= 0) {
+        const line = this.#buffered.slice(0, end).replace(/\r$/, '')
+        this.#buffered = this.#buffered.slice(end + 1)
+        return line
+      }
+      if (this.#ended) throw this.#ended
+      await new Promise<void>(resolve => {
+        this.#wake = resolve
+      })
+    }
+  }
+
+  /** Lines up to and with the first that matches. */
+  async readUntil(last: RegExp): Promise<string[]> {
+    const lines: string[] = []
+    for (;;) {
+      const line = await this.readLine()
+      lines.push(line)
+      if (last.test(line)) return lines
+    }
+  }
+
+  /** Text goes out byte for byte, one character a byte. */
+  write(line: string): void {
+    this.#socket.write(`${line}\r\n`, 'latin1')
+  }
+
+  close(): void {
+    this.#socket.destroy()
+  }
+
+  #arrived(text: string): void {
+    this.#buffered += text
+    this.#wake?.()
+  }
+
+  #end(error: Error): void {
+    this.#ended ??= error
+    this.#wake?.()
+  }
+}
+
+let lastClient = 0
+
+/** An address nobody came from yet, so that Dovecot's penalty for failed logins hits no other test. */
+export function freshClientAddress(): string {
+  lastClient += 1
+  return `127.1.${lastClient >> 8}.${(lastClient & 255) + 1}`
+}
