@@ -2,7 +2,8 @@
 // not true, or stops the whole reply. There is no half reply: a login without its `host` would be a local one.
 
 import { isIP } from 'node:net'
-import type { ExtraFields } from './extra-fields.js'
+import { type ExtraFields, parseFieldSetting, withoutFields } from './extra-fields.js'
+import { readTruth, saysNo } from './truth.js'
 
 /** The fields as they may leave, or why none may. The reason names the field and never tells its value. */
 export type CheckedFields = { readonly fields: ExtraFields } | { readonly stopped: string }
@@ -32,16 +33,29 @@ export function checkFields(fields: ExtraFields): CheckedFields {
   if (lengthBytes > replyLimitBytes) {
     return { stopped: `the fields are ${lengthBytes} bytes together, over ${replyLimitBytes}` }
   }
-  const passing = absent.length === 0 ? fields : without(fields, absent)
+  const passing = withoutFields(fields, absent)
   if ((passing.has('proxy') || passing.has('proxy_maybe')) && !passing.has('host')) {
     return { stopped: 'field "proxy" needs a field "host"' }
   }
   return { fields: passing }
 }
 
-/** Texts that say no. Dovecot would read their presence as yes. */
-export function saysNo(value: string): boolean {
-  return /^\s*(?:no|n|off|false|f|0)?\s*$/i.test(value)
+/**
+ * The fields without those that are true by presence and yet say no, `nopassword` above all. For drivers: whoever
+ * decides by these fields may then ask for presence, as Dovecot does.
+ */
+export function withoutUntrueFlags(fields: ExtraFields): ExtraFields {
+  const untrue = [...fields].filter(([key, value]) => setsFlag(key) && saysNo(value))
+  return withoutFields(
+    fields,
+    untrue.map(([key]) => key),
+  )
+}
+
+/** Whether the key, `:default` or the like included, sets a field whose presence alone makes it true. */
+function setsFlag(key: string): boolean {
+  const { name, mode } = parseFieldSetting(key, '')
+  return mode !== 'remove' && (flags.includes(name) || name === 'ssl' || name === 'starttls')
 }
 
 type Verdict = undefined | 'absent' | { readonly stopped: string }
@@ -53,9 +67,7 @@ const flag: FieldKind = value => (saysNo(value) ? 'absent' : undefined)
 /** True by presence; one value means something, and a word we do not know might mean no. */
 const tls: FieldKind = value => {
   if (saysNo(value)) return 'absent'
-  return /^(?:yes|y|on|true|t|1|any-cert)$/i.test(value)
-    ? undefined
-    : { stopped: 'is neither yes nor any-cert' }
+  return value === 'any-cert' || readTruth(value) ? undefined : { stopped: 'is neither yes nor any-cert' }
 }
 
 const portNumber: FieldKind = value =>
@@ -93,11 +105,28 @@ const otherwise: FieldKind = value => (value === '' ? 'absent' : undefined)
 
 const reserved: FieldKind = () => ({ stopped: 'is reserved' })
 
-/** What Dovecot reads into the fields it knows (auth/auth-request.c, login-common/client-common-auth.c, 2.3.19). */
+/** Fields that are true by presence (auth/auth-request.c, login-common/client-common-auth.c, 2.3.19 and 2.4.1). */
+const flags: readonly string[] = [
+  'proxy',
+  'proxy_maybe',
+  'proxy_always',
+  'proxy_nopipelining',
+  'proxy_noauth',
+  'proxy_not_trusted',
+  'proxy_redirect_reauth',
+  'proxy_no_multiplex',
+  'nologin',
+  'nodelay',
+  'nopassword',
+  'noauthenticate',
+  'fail',
+  'tempfail',
+  'userdb_tempfail',
+]
+
+/** What Dovecot reads into the fields it knows. */
 const kinds: ReadonlyMap<string, FieldKind> = new Map([
-  ...rows(flag, ['proxy', 'proxy_maybe', 'proxy_always', 'nologin', 'nodelay', 'fail']),
-  ...rows(flag, ['nopassword', 'noauthenticate', 'proxy_nopipelining', 'proxy_noauth', 'proxy_not_trusted']),
-  ...rows(flag, ['proxy_redirect_reauth', 'proxy_no_multiplex', 'tempfail', 'userdb_tempfail']),
+  ...rows(flag, flags),
   ...rows(tls, ['ssl', 'starttls']),
   ...rows(portNumber, ['port']),
   ...rows(hostName, ['host']),
@@ -149,10 +178,6 @@ function checkForward(name: string, value: string): Verdict {
     return { stopped: `is longer than ${forwardValueLimitBytes} bytes` }
   }
   return undefined
-}
-
-function without(fields: ExtraFields, names: readonly string[]): ExtraFields {
-  return new Map([...fields].filter(([name]) => !names.includes(name)))
 }
 
 /** A field's name fit for a log line, whatever it holds. */

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { checkFields } from '../../../src/model/field-firewall.js'
+import { checkFields, withoutUntrueFlags } from '../../../src/model/field-firewall.js'
 
 const check = (fields: Record<string, string> | [string, string][]) =>
   checkFields(new Map(Array.isArray(fields) ? fields : Object.entries(fields)))
@@ -156,4 +156,11 @@ t.test('whatever a row holds, what passes is safe to write as TAB-separated pair
     }
   }
   t.ok(passed > 100, `${passed} passed`)
+})
+
+t.test('a flag that says no is no flag, whatever asks for its presence', async t => {
+  const fields = new Map(
+    Object.entries({ nopassword: 'no', proxy: '0', nodelay: 'y', note: 'no', allow_nets: '' }),
+  )
+  t.same(Object.fromEntries(withoutUntrueFlags(fields)), { nodelay: 'y', note: 'no', allow_nets: '' })
 })
