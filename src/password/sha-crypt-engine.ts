@@ -1,0 +1,26 @@
+// What computes sha-crypt's digest: the same interface whether WebAssembly or node:crypto does the work.
+
+/** SHA512-CRYPT or SHA256-CRYPT of one password; all bytes as they are hashed. */
+export interface ShaCryptInput {
+  readonly password: Uint8Array
+  readonly salt: Uint8Array
+  readonly rounds: number
+}
+
+export interface ShaCryptEngine {
+  /** For the log: `wasm-simd`, `wasm`, `node:crypto`. */
+  readonly name: string
+  /** How many inputs one call of `digests` may have. */
+  readonly lanes: number
+  /**
+   * One digest per input, before crypt's own base64. The inputs have one shape (`shaCryptShape`) and passwords and
+   * salts of no more than `PASSWORD_MAX` and `SALT_MAX` bytes.
+   */
+  digests(inputs: readonly ShaCryptInput[]): Buffer[]
+}
+
+/** libxcrypt refuses phrases of 512 bytes and more (CRYPT_MAX_PASSPHRASE_SIZE). */
+export const PASSWORD_MAX = 511
+export const SALT_MAX = 16
+
+export type ShaCryptHash = 'sha256' | 'sha512'
