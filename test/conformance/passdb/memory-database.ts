@@ -1,0 +1,74 @@
+// A database of account tables in memory, behind the port of the real ones; it can be made to fail and to hang.
+
+import type { AccountLookup, AccountTable } from '../../../src/database/account-table.js'
+import type { Database, Databases } from '../../../src/database/open-database.js'
+import { matchesWildcard } from '../../../src/model/wildcard.js'
+
+type Cell = string | number | null
+type Row = Readonly<Record<string, Cell>>
+
+export interface MemoryDatabases extends Databases {
+  /** Rows by table, in the columns of the table. Change them as an operator would. */
+  readonly tables: Record<string, Row[]>
+  /** Set: every question is answered with this error. */
+  failure: Error | undefined
+  /** Every question waits until its signal fires. */
+  hanging: boolean
+  /** The URLs that were opened, in order. */
+  readonly opened: string[]
+}
+
+export function memoryDatabases(tables: Record<string, Row[]>): MemoryDatabases {
+  const databases: MemoryDatabases = {
+    tables,
+    failure: undefined,
+    hanging: false,
+    opened: [],
+    open(url) {
+      databases.opened.push(url)
+      return database(databases)
+    },
+    close: async () => {},
+  }
+  return databases
+}
+
+function database(databases: MemoryDatabases): Database {
+  return {
+    name: 'memory',
+    ping: async () => databases.failure === undefined,
+    close: async () => {},
+    accountTable({ table, columns, normalise }): AccountTable {
+      const rows = () =>
+        (databases.tables[table] ?? []).map(row => {
+          const cell = (role: string) => row[columns[role] ?? ''] ?? null
+          const user = columns.domain === undefined ? `${cell('user')}` : `${cell('user')}@${cell('domain')}`
+          return { user, values: Object.fromEntries(Object.keys(columns).map(role => [role, cell(role)])) }
+        })
+      return {
+        async find(user, signal): Promise<AccountLookup> {
+          if (databases.hanging) return await untilAborted(signal)
+          if (databases.failure) return { found: 'error', cause: databases.failure }
+          const [row, ...others] = rows().filter(row => normalise(row.user) === user)
+          if (row === undefined) return { found: 'none' }
+          return others.length > 0 ? { found: 'several' } : { found: 'one', row }
+        },
+        async *list(mask) {
+          const users = new Set(rows().map(row => normalise(row.user)))
+          for (const user of users) {
+            if (databases.failure) throw databases.failure
+            if (matchesWildcard(mask, user)) yield user
+          }
+        },
+      }
+    },
+  }
+}
+
+function untilAborted(signal: AbortSignal | undefined): Promise<AccountLookup> {
+  return new Promise(resolve => {
+    signal?.addEventListener('abort', () =>
+      resolve({ found: 'error', cause: new Error('the deadline passed') }),
+    )
+  })
+}

@@ -1,0 +1,30 @@
+// Opens a driver of the table with what it may ask for.
+
+import type { Static, TObject } from 'typebox'
+import type { Databases } from '../../../src/database/open-database.js'
+import { createUsernameRules } from '../../../src/model/username.js'
+import type { PassdbDeps } from '../../../src/passdb/passdb-driver.js'
+import { memoryDatabases } from './memory-database.js'
+
+export function driverDeps(
+  databases: Databases = memoryDatabases({}),
+  over: Partial<PassdbDeps> = {},
+): PassdbDeps {
+  const usernameRules = createUsernameRules({
+    auth_username_format: '%Lu',
+    auth_default_realm: '',
+    auth_default_domain: '',
+    auth_username_chars: '',
+    auth_username_translation: '',
+  })
+  return { databases, usernameRules, name: 'test', defaultDatabaseUrl: 'memory:', warn: () => {}, ...over }
+}
+
+/** The settings of a driver as load-config makes them: the declared defaults with the given values laid upon them. */
+export function withDefaults<S extends TObject>(options: S, given: Partial<Static<S>>): Static<S> {
+  const defaults = Object.entries(options.properties).flatMap(([name, property]) => {
+    const { homing } = property as unknown as { homing: { default?: unknown } }
+    return 'default' in homing ? [[name, homing.default]] : []
+  })
+  return { ...Object.fromEntries(defaults), ...given } as Static<S>
+}
