@@ -2,6 +2,12 @@
 
 import type { TObject } from 'typebox'
 import type { PassdbDriver } from './passdb-driver.js'
+import { passwdFile } from './passwd-file.js'
 import { sql } from './sql.js'
+import { staticDriver } from './static.js'
 
-export const passdbDrivers = { sql } satisfies Record<string, PassdbDriver<TObject>>
+export const passdbDrivers = {
+  sql,
+  static: staticDriver,
+  'passwd-file': passwdFile,
+} satisfies Record<string, PassdbDriver<TObject>>
