@@ -164,6 +164,13 @@ interface SiteValues {
   readonly service: DovecotOptions['service']
 }
 
+/** Tests that fail logins on purpose do not wait for it: no delay, and no penalty for the address they come from. */
+const noPenalty = 'service anvil {\n  unix_listener anvil-auth-penalty {\n    mode = 0\n  }\n}\n'
+const withoutDelays: Readonly<Record<string, string>> = {
+  '2.3': `auth_failure_delay = 0\n${noPenalty}`,
+  '2.4': `auth_failure_delay = 0\nauth_internal_failure_delay = 0\n${noPenalty}`,
+}
+
 function siteConf(major: string, { folder, ports, certFile, keyFile, caFile, service }: SiteValues): string {
   const tls =
     major === '2.3'
@@ -178,8 +185,7 @@ function siteConf(major: string, { folder, ports, certFile, keyFile, caFile, ser
   }
   return [
     `base_dir = ${folder}/run\nstate_dir = ${folder}/state\nlog_path = ${folder}/log\nlisten = 127.0.0.1\n`,
-    'auth_failure_delay = 0\n',
-    major === '2.3' ? '' : 'auth_internal_failure_delay = 0\n',
+    withoutDelays[major] ?? '',
     tls,
     listener('imap-login', { imap: ports.imap, imaps: ports.imaps }, '  process_min_avail = 1\n'),
     listener('pop3-login', { pop3: ports.pop3, pop3s: ports.pop3s }, '  process_min_avail = 1\n'),
@@ -238,9 +244,14 @@ async function greeting(port: number, child: ChildProcess): Promise<void> {
 
 function runCommand(command: string[]): Promise<CommandResult> {
   return new Promise(resolve => {
-    execFile(command[0] ?? '', command.slice(1), { timeout: 30_000 }, (error, stdout, stderr) => {
-      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1
-      resolve({ code, stdout, stderr })
-    })
+    execFile(
+      command[0] ?? '',
+      command.slice(1),
+      { timeout: 30_000, maxBuffer: 64 << 20 },
+      (error, stdout, stderr) => {
+        const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1
+        resolve({ code, stdout, stderr })
+      },
+    )
   })
 }

@@ -8,7 +8,7 @@ export interface ConnectOptions {
   readonly port: number
   /** TLS from the first byte, verified against this authority. */
   readonly caFile?: string
-  /** Where the client seems to come from: any loopback address. */
+  /** Where the client comes from, any loopback address: not from the server itself, which Dovecot would trust. */
   readonly from?: string
 }
 
@@ -28,17 +28,18 @@ export class LineClient {
     socket.on('close', () => this.#end(new Error('the connection was closed')))
   }
 
-  static async connect({ port, caFile, from }: ConnectOptions): Promise<LineClient> {
+  static async connect({ port, caFile, from = '127.0.0.2' }: ConnectOptions): Promise<LineClient> {
     const ca = caFile && (await readFile(caFile))
     return new Promise((resolve, reject) => {
-      const local = from === undefined ? {} : { localAddress: from }
       const connected = () => {
         socket.off('error', reject)
         resolve(new LineClient(socket))
       }
+      const plain = connectTcp({ host: '127.0.0.1', port, localAddress: from }, ca ? undefined : connected)
+      plain.once('error', reject)
       const socket: Socket = ca
-        ? connectTls({ host: '127.0.0.1', port, ca, servername: 'localhost', ...local }, connected)
-        : connectTcp({ host: '127.0.0.1', port, ...local }, connected)
+        ? connectTls({ socket: plain, ca, servername: 'localhost' }, connected)
+        : plain
       socket.once('error', reject)
     })
   }
@@ -87,12 +88,4 @@ export class LineClient {
     this.#ended ??= error
     this.#wake?.()
   }
-}
-
-let lastClient = 0
-
-/** An address nobody came from yet, so that Dovecot's penalty for failed logins hits no other test. */
-export function freshClientAddress(): string {
-  lastClient += 1
-  return `127.1.${lastClient >> 8}.${(lastClient & 255) + 1}`
 }

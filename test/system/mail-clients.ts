@@ -1,6 +1,6 @@
 // What mail programs do: log in over IMAP or POP3, hand in a message over LMTP.
 
-import { type ConnectOptions, freshClientAddress, LineClient } from './line-client.js'
+import { type ConnectOptions, LineClient } from './line-client.js'
 
 export interface Credentials {
   readonly user: string
@@ -16,7 +16,7 @@ export interface Login {
 
 /** Logs in with LOGIN. The password goes out byte for byte. */
 export async function imapLogin(options: ConnectOptions, { user, password }: Credentials): Promise<Login> {
-  const client = await LineClient.connect({ from: freshClientAddress(), ...options })
+  const client = await LineClient.connect(options)
   await client.readUntil(/^\* (OK|PREAUTH)/)
   client.write(`a1 LOGIN ${quoted(user)} ${quoted(password)}`)
   const lines = await client.readUntil(/^a1 /)
@@ -38,7 +38,7 @@ export async function imapAppend({ client }: Login, message: string): Promise<st
 }
 
 export async function pop3Answer(options: ConnectOptions, { user, password }: Credentials): Promise<string> {
-  const client = await LineClient.connect({ from: freshClientAddress(), ...options })
+  const client = await LineClient.connect(options)
   try {
     await client.readUntil(/^\+OK/)
     client.write(`USER ${user}`)

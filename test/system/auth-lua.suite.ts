@@ -1,0 +1,374 @@
+// What deploy/…/auth.lua asks, and what Dovecot makes of every answer, of those too that Homing never gives.
+
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { createAuthority } from './certificates.js'
+import { type RunningDovecot, startDovecot } from './dovecot.js'
+import { imapAnswer } from './mail-clients.js'
+import { findParts, needs } from './parts.js'
+import {
+  type Answer,
+  body,
+  type Question,
+  reply,
+  type ScriptedService,
+  startScriptedService,
+} from './scripted-service.js'
+
+const ok = (...fields: string[]) => reply(200, 'result=ok', ...fields)
+const TEMPORARY = /^NO \[UNAVAILABLE\] Temporary authentication failure/
+const REFUSED = 'NO [AUTHENTICATIONFAILED] Authentication failed.'
+
+export function testAuthLua(major: '2.3' | '2.4'): void {
+  t.test(`auth.lua on Dovecot ${major}`, async t => {
+    if (!needs(t, `dovecot-${major}`)) return
+    const installation = findParts()[`dovecot-${major}`]
+    if (!installation) return
+
+    const folder = await mkdtemp(join(tmpdir(), 'homing-auth-lua-'))
+    t.teardown(() => rm(folder, { recursive: true }))
+    const authority = await createAuthority(folder, 'good')
+    const certificate = await authority.issue('server', 'DNS:localhost')
+    const service = await startScriptedService(ok('user=nobody'))
+    t.teardown(() => service.stop())
+    const dovecot = await startDovecot({
+      installation,
+      role: 'proxy',
+      service: { url: service.url, token: 'open-sesame' },
+      certificate,
+      caFile: authority.caFile,
+      site: masterUsers[major],
+    })
+    t.teardown(() => dovecot.stop())
+
+    const imaps = { port: dovecot.ports.imaps, caFile: authority.caFile }
+    const login = (user: string, password = 'secret') => imapAnswer(imaps, { user, password })
+    const flush = () => dovecot.doveadm('auth', 'cache', 'flush')
+    const questionsOf = (user: string) => service.questions.filter(({ json }) => json?.user === user)
+    const run: Run = { dovecot, service, login, questionsOf, imaps, flush }
+
+    await t.test('Homing is told who wants in, from where and how', t => asksEverything(t, run))
+    await t.test('each refusal reads as what it is', t => refusals(t, run))
+    await t.test('whatever is no sound answer is a temporary failure', t => badAnswers(t, run))
+    await t.test('a service that is down is a temporary failure until it is back', t => outage(t, run))
+    await t.test('a right password vouches for no other one', t => verifyAndCache(t, run))
+    await t.test('an answer for one protocol is none for another', t => cacheByProtocol(t, run))
+    await t.test('a lookup without a password answers LMTP and doveadm', t => lookups(t, run))
+    await t.test('a master user has proved who he is already', t => masterLogin(t, run))
+    await t.test('the userdb says whose mail is read as whom', t => userdb(t, run))
+    await t.test('half a list of users is no list', t => iteration(t, run))
+  })
+
+  t.test(`auth.lua of ${major} is the same file as the other version's`, async t => {
+    const text = (version: string) =>
+      readFile(join(import.meta.dirname, `../../../deploy/dovecot-${version}/auth.lua`), 'utf8')
+    t.equal(await text('2.3'), await text('2.4'))
+  })
+}
+
+interface Run {
+  readonly dovecot: RunningDovecot
+  readonly service: ScriptedService
+  readonly imaps: { readonly port: number; readonly caFile: string }
+  login(user: string, password?: string): Promise<string>
+  questionsOf(user: string): Question[]
+  flush(): Promise<unknown>
+}
+
+/** A master passdb of Dovecot's own in front of ours. */
+const masterUsers = {
+  '2.3': `auth_master_user_separator = *
+passdb {
+  driver = static
+  args = password=master-secret
+  master = yes
+  result_success = continue
+}
+`,
+  '2.4': `auth_master_user_separator = *
+passdb masters {
+  driver = static
+  passdb_static_password = master-secret
+  master = yes
+  result_success = continue
+}
+`,
+}
+
+async function asksEverything(t: Test, { service, imaps, questionsOf }: Run): Promise<void> {
+  service.answer = reply(200, 'result=password_mismatch', 'user=x')
+  const password = 'quote " backslash \\ latin1 \xe4 utf-8 \xc3\xa4 brace } \x7f'
+  await imapAnswer({ ...imaps, from: '127.9.8.7' }, { user: 'Anna@Example.org', password })
+
+  const [question] = questionsOf('anna@example.org')
+  t.match(question, { method: 'POST', path: '/v1/passdb/verify' })
+  t.match(question?.headers, {
+    accept: 'text/x-dovecot-fields',
+    authorization: 'Bearer open-sesame',
+    'content-type': 'application/json',
+  })
+  const { session, ...rest } = JSON.parse(question?.body ?? '{}')
+  t.match(session, /^[\w+/]{8,}$/)
+  t.same(rest, {
+    user: 'anna@example.org',
+    password,
+    protocol: 'imap',
+    mechanism: 'PLAIN',
+    secured: 'TLS',
+    remote_ip: '127.9.8.7',
+    local_ip: '127.0.0.1',
+    real_remote_ip: '127.9.8.7',
+    local_name: 'localhost',
+  })
+}
+
+async function refusals(t: Test, { dovecot, service, login }: Run): Promise<void> {
+  const words = {
+    password_mismatch: [/^NO \[AUTHENTICATIONFAILED\]/, /db-lua: password_mismatch/],
+    user_unknown: [/^NO \[AUTHENTICATIONFAILED\]/, /db-lua: user_unknown/],
+    user_disabled: [/^NO \[AUTHENTICATIONFAILED\]/, /db-lua: user_disabled: moved\?n out/],
+    pass_expired: [/^NO \[EXPIRED\]/, /db-lua: pass_expired/],
+    scheme_not_available: [/^NO \[AUTHENTICATIONFAILED\]/, /db-lua: scheme_not_available/],
+  } as const
+  for (const [word, [answer, logged]] of Object.entries(words)) {
+    const reason = word === 'user_disabled' ? ['reason=moved\x01n out'] : []
+    service.answer = reply(200, `result=${word}`, 'user=x', ...reason)
+    const mark = await dovecot.logMark()
+    t.match(await login(`${word}@example.org`), answer, word)
+    await t.resolves(dovecot.waitForLog(logged, mark), `${word} stands in the log`)
+  }
+}
+
+/** User name → what the service answers for it. */
+const bad: Readonly<Record<string, Answer>> = {
+  'status-201': reply(201, 'result=ok', 'user=u'),
+  'status-302': (_question, response) => response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end(),
+  'status-400': reply(400, 'result=ok', 'user=u'),
+  'status-401': reply(401, 'result=password_mismatch', 'user=u'),
+  'status-404': reply(404, 'result=user_unknown', 'user=u'),
+  'status-429': reply(429, 'result=user_unknown', 'user=u'),
+  'status-500': reply(500, 'result=ok', 'user=u'),
+  'status-503': reply(503, 'result=internal_failure', 'user=u'),
+  'internal-failure-with-200': reply(200, 'result=internal_failure', 'user=u'),
+  'unknown-word': reply(200, 'result=next', 'user=u'),
+  'inherited-word': reply(200, 'result=__index', 'user=u'),
+  'no-result': reply(200, 'user=u', 'result=ok'),
+  'no-user': reply(200, 'result=ok', 'proxy=y'),
+  'empty-body': body(''),
+  'only-a-line-end': body('\n'),
+  json: body('{"result":"ok","user":"u","fields":{}}\n'),
+  'no-line-end': body('result=ok\tuser=u\tproxy=y'),
+  'two-lines': body('result=ok\tuser=u\nproxy=y\n'),
+  'not-a-pair': ok('user=u', 'proxy'),
+  'empty-pair': ok('user=u', '', 'nodelay=y'),
+  'empty-key': ok('user=u', '=y'),
+  'empty-value': ok('user=u', 'proxy='),
+  'twice-the-same': ok('user=u', 'host=a', 'host=b', 'proxy=y'),
+  'key-with-a-space': ok('user=u', 'host name=a', 'proxy=y'),
+  'key-with-a-dash': ok('user=u', 'a-b=c'),
+  'key-too-long': ok('user=u', `${'k'.repeat(65)}=v`),
+  'value-too-long': ok('user=u', `k=${'v'.repeat(8193)}`),
+  'tab-in-a-value': ok('user=u', 'home=/srv\x01tproxy'),
+  'line-end-in-a-value': ok('user=u', 'home=/srv\x01n'),
+  'nul-in-a-value': ok('user=u', 'home=/srv\x010'),
+  'raw-nul': ok('user=u', 'home=/srv\x00x'),
+  'bell-in-a-value': ok('user=u', 'home=/srv\x07'),
+  'proxy-no': ok('user=u', 'proxy=no', 'host=127.0.0.1'),
+  'ssl-false': ok('user=u', 'proxy=y', 'host=127.0.0.1', 'ssl=false'),
+  'host-without-proxy': ok('user=u', 'host=127.0.0.1'),
+  'cut-before-an-answer': (_question, _response, socket) => socket.destroy(),
+  'cut-in-the-head': (_question, _response, socket) => socket.end('HTTP/1.1 200 OK\r\nContent-'),
+  'cut-in-the-body': (_question, _response, socket) =>
+    socket.end('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nresult=ok\tuser=u\tproxy=y'),
+  'cut-in-a-chunk': (_question, _response, socket) =>
+    socket.end('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n40\r\nresult=ok\tuser=u'),
+  'no-http': (_question, _response, socket) => socket.end('220 mail.example.org ESMTP\r\n'),
+  'never-an-answer': () => {},
+  'half-an-answer-and-silence': (_question, _response, socket) =>
+    socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nresult=ok\tuser=u'),
+}
+
+async function badAnswers(t: Test, { dovecot, service, login, questionsOf }: Run): Promise<void> {
+  service.answer = (question, response, socket) => {
+    const user = String(question.json?.user)
+    const answer = Object.hasOwn(bad, user) ? bad[user] : undefined
+    answer?.(question, response, socket)
+  }
+  const started = performance.now()
+  const mark = await dovecot.logMark()
+  const answers = await Promise.all(Object.keys(bad).map(async name => [name, await login(name)] as const))
+  for (const [name, answer] of answers) {
+    t.match(answer, TEMPORARY, name)
+    t.ok(questionsOf(name).length > 0, `${name}: the service was asked`)
+  }
+  t.ok(performance.now() - started < 20_000, 'nobody waits for long')
+  const logged = (await dovecot.log()).slice(mark)
+  t.notMatch(logged, /Login: user|Logged in: user/, 'nobody logged in here')
+  t.notMatch(logged, /killed with signal|Panic/, 'and nothing crashed')
+}
+
+async function outage(t: Test, { service, login }: Run): Promise<void> {
+  service.answer = reply(200, 'result=password_mismatch', 'user=x')
+  t.equal(await login('outage@example.org'), REFUSED)
+  await service.stop()
+  const during = await Promise.all(Array.from({ length: 12 }, () => login('outage@example.org')))
+  for (const answer of during) t.match(answer, TEMPORARY)
+  await service.start()
+  await sleep(600)
+  const back = performance.now()
+  const after = await Promise.all(Array.from({ length: 12 }, () => login('outage@example.org')))
+  for (const answer of after) t.equal(answer, REFUSED)
+  t.ok(performance.now() - back < 5000, 'and it answers at once')
+}
+
+async function verifyAndCache(t: Test, { dovecot, service, questionsOf, flush }: Run): Promise<void> {
+  await flush()
+  const test = async (password: string) => {
+    const { code, stdout } = await dovecot.doveadm(
+      'auth',
+      'test',
+      '-x',
+      'rip=192.0.2.1',
+      'careless',
+      password,
+    )
+    return { code, fields: stdout.match(/^ {2}\S+/gm)?.map(line => line.trim()) }
+  }
+  service.answer = ({ json }, ...rest) => {
+    const good = json?.password === 'right'
+    const careless = ok(
+      'user=careless',
+      'nopassword=y',
+      'password={PLAIN}x',
+      'noauthenticate=y',
+      'proxy=y',
+      'host=127.0.0.1',
+    )
+    const answer = good ? careless : reply(200, 'result=password_mismatch', 'user=careless')
+    answer({ json } as Question, ...rest)
+  }
+  const right = await test('right')
+  t.equal(right.code, 0)
+  t.notMatch(right.fields?.join(), /nopassword|password|noauthenticate/, 'verify lets no such field through')
+  t.equal((await test('right')).code, 0)
+  t.equal(questionsOf('careless').length, 1, 'the second time Dovecot knew it')
+  t.equal((await test('wrong')).code, 77)
+  t.equal((await test('')).code, 77)
+  t.equal((await test('wrong')).code, 77)
+  t.equal(questionsOf('careless').length, 4, 'another password is asked about every time')
+  t.equal((await test('right')).code, 0)
+  t.equal(questionsOf('careless').length, 4, 'and the right one is still known')
+  await flush()
+  t.equal((await test('right')).code, 0)
+  t.equal(questionsOf('careless').length, 5, 'doveadm auth cache flush makes Dovecot ask again')
+}
+
+async function cacheByProtocol(t: Test, { dovecot, service, questionsOf }: Run): Promise<void> {
+  service.answer = ({ json }, ...rest) =>
+    ok(
+      'user=ports',
+      'proxy=y',
+      'host=127.0.0.1',
+      `port=${json?.protocol === 'pop3' ? 9110 : 9143}`,
+    )({ json } as Question, ...rest)
+  const field = dovecot.major === '2.3' ? 'service' : 'protocol'
+  const portOf = async (protocol: string) =>
+    (await dovecot.doveadm('auth', 'test', '-x', `${field}=${protocol}`, 'ports', 'p')).stdout.match(
+      /port=(\d+)/,
+    )?.[1]
+  t.equal(await portOf('imap'), '9143')
+  t.equal(await portOf('pop3'), '9110')
+  t.equal(await portOf('imap'), '9143')
+  t.equal(questionsOf('ports').length, 2)
+}
+
+async function lookups(t: Test, { dovecot, service, questionsOf }: Run): Promise<void> {
+  const lookup = (user: string) => dovecot.doveadm('auth', 'lookup', user)
+  service.answer = ok('user=routed', 'proxy=y', 'host=127.0.0.1', 'nopassword=y')
+  t.match(await lookup('routed'), { code: 0, stdout: /host +: 127\.0\.0\.1/ })
+  t.match(questionsOf('routed'), [{ path: '/v1/passdb/lookup' }])
+  t.notOk('password' in (questionsOf('routed')[0]?.json ?? {}))
+
+  service.answer = ok('user=hashed', 'password={PLAIN}shown')
+  t.match(await lookup('hashed'), { code: 0 })
+  service.answer = ok('user=unseen', 'proxy=y', 'host=127.0.0.1')
+  t.match(await lookup('unseen'), { code: 0, stdout: /proxy/ }, 'a hash that is not shown does not stop mail')
+  service.answer = reply(200, 'result=user_unknown', 'user=x')
+  t.match(await lookup('unknown'), { code: 67 })
+  service.answer = reply(503, 'result=internal_failure', 'user=x')
+  t.match(await lookup('trouble'), { code: 75 })
+
+  service.answer = reply(200, 'result=password_mismatch', 'user=x')
+  t.match(
+    await dovecot.doveadm('auth', 'test', 'routed', 'any'),
+    { code: 77 },
+    'a lookup never answers a login',
+  )
+}
+
+async function masterLogin(t: Test, { service, login, questionsOf }: Run): Promise<void> {
+  service.answer = ok('user=owned', 'userdb_uid=5000', 'userdb_gid=5000', 'userdb_home=/nonexistent')
+  await login('owned*helpdesk', 'master-secret')
+  t.match(questionsOf('owned'), [
+    { json: { master_user: 'helpdesk', skip_password_check: true, password: '' } },
+  ])
+  service.answer = reply(200, 'result=user_unknown', 'user=nobody')
+  t.match(await login('nobody*helpdesk', 'master-secret'), /^NO \[AUTHORIZATIONFAILED\]/)
+}
+
+async function userdb(t: Test, { dovecot, service, questionsOf }: Run): Promise<void> {
+  service.answer = ok('user=local', 'uid=5000', 'gid=5001', 'home=/srv/mail/local')
+  const { code, stdout } = await dovecot.doveadm('user', 'local')
+  t.equal(code, 0)
+  t.match(stdout, /^uid\t5000$/m)
+  t.match(stdout, /^gid\t5001$/m)
+  t.match(stdout, /^home\t\/srv\/mail\/local$/m)
+  t.match(questionsOf('local'), [{ path: '/v1/userdb/lookup', json: { user: 'local' } }])
+
+  service.answer = reply(200, 'result=user_unknown', 'user=x')
+  t.match(await dovecot.doveadm('user', 'unknown'), { code: 67 })
+  for (const [name, answer] of Object.entries({
+    ...bad,
+    mismatch: reply(200, 'result=password_mismatch', 'user=x'),
+  })) {
+    if (!['status-500', 'no-line-end', 'empty-value', 'mismatch'].includes(name)) continue
+    service.answer = answer
+    t.match(await dovecot.doveadm('user', `userdb-${name}`), { code: 75 }, name)
+  }
+}
+
+async function iteration(t: Test, { dovecot, service }: Run): Promise<void> {
+  const list = (answer: Answer) => {
+    service.answer = answer
+    return dovecot.doveadm('user', '*')
+  }
+  t.match(await list(body('anna@example.org\nbernd@example.org\n\n')), {
+    code: 0,
+    stdout: 'anna@example.org\nbernd@example.org\n',
+  })
+  t.equal(service.questions.at(-1)?.path, '/v1/userdb/users')
+  t.match(await list(body('\n')), { code: 0, stdout: '' }, 'no users are a list too')
+
+  const many = Array.from({ length: 50_000 }, (_, at) => `user${at}@example.org`)
+  const all = await list(body(`${many.join('\n')}\n\n`))
+  t.equal(all.stdout.trimEnd().split('\n').length, 50_000)
+
+  const broken: Readonly<Record<string, Answer>> = {
+    'no end': body('anna\nbernd\n'),
+    'a cut name': body('anna\nber'),
+    'an end within': body('anna\n\nbernd\n\n'),
+    nothing: body(''),
+    'a control byte': body('anna\x01t\n\n'),
+    'a status': reply(503, 'anna', ''),
+    'a cut connection': (_question, response) => {
+      response.writeHead(200)
+      response.write('anna\nbernd\n', () => response.destroy())
+    },
+  }
+  for (const [name, answer] of Object.entries(broken)) {
+    t.match(await list(answer), { code: 75, stdout: '' }, name)
+  }
+}
