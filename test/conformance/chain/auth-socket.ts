@@ -1,0 +1,108 @@
+// Asks a real Dovecot many questions at once, over its auth-client and auth-master protocols.
+
+import net from 'node:net'
+
+/** One reply line: `OK`, `FAIL`, `PASS`, `NOTFOUND`, …, and its fields; a field without value is "". */
+export interface Reply {
+  readonly word: string
+  readonly fields: ReadonlyMap<string, string>
+}
+
+export interface Login {
+  readonly user: string
+  readonly password?: string
+}
+
+interface Protocol {
+  readonly hello: string
+  /** The line that says the server is ready. */
+  readonly ready: string
+  question(id: number, login: Login): string
+}
+
+const authClient: Protocol = {
+  hello: `VERSION\t1\t2\nCPID\t${process.pid}\n`,
+  ready: 'DONE',
+  question: (id, { user, password = 'secret' }) => {
+    const response = Buffer.from(`\0${user}\0${password}`).toString('base64')
+    return `AUTH\t${id}\tPLAIN\tservice=imap\tsecured\tno-penalty\tresp=${response}\n`
+  },
+}
+
+const authMaster: Protocol = {
+  hello: 'VERSION\t1\t0\n',
+  ready: 'SPID',
+  question: (id, { user }) => `PASS\t${id}\t${user}\tservice=imap\n`,
+}
+
+/** A PLAIN login for each, answers in the order of the questions. */
+export function askLogins(socket: string, logins: readonly Login[]): Promise<Reply[]> {
+  return ask(authClient, socket, logins)
+}
+
+/** A passdb lookup for each, answers in the order of the questions. */
+export function askLookups(socket: string, logins: readonly Login[]): Promise<Reply[]> {
+  return ask(authMaster, socket, logins)
+}
+
+/** Dovecot answers failures only twice a second: what counts is how many wait at once. */
+const IN_FLIGHT = 16_384
+const DEADLINE_MS = 120_000
+
+function ask(protocol: Protocol, path: string, logins: readonly Login[]): Promise<Reply[]> {
+  return new Promise((resolve, reject) => {
+    const replies: Reply[] = new Array(logins.length)
+    const socket = net.connect(path).setEncoding('latin1')
+    let asked = 0
+    let answered = 0
+    let rest = ''
+    let ready = false
+    const deadline = setTimeout(() => socket.destroy(new Error('Dovecot does not answer')), DEADLINE_MS)
+    const askMore = () => {
+      let lines = ''
+      while (asked < logins.length && asked - answered < IN_FLIGHT) {
+        lines += protocol.question(asked + 1, logins[asked++] as Login)
+      }
+      if (lines) socket.write(lines)
+    }
+    const onLine = (line: string) => {
+      if (!ready) {
+        ready = line.split('\t')[0] === protocol.ready
+        return
+      }
+      const { id, reply } = parseReply(line)
+      replies[id - 1] = reply
+      answered++
+    }
+    socket.on('connect', () => socket.write(protocol.hello))
+    socket.on('data', (chunk: string) => {
+      const lines = (rest + chunk).split('\n')
+      rest = lines.pop() ?? ''
+      lines.forEach(onLine)
+      if (answered === logins.length) socket.end()
+      else if (ready) askMore()
+    })
+    socket.on('error', reject)
+    socket.on('close', () => {
+      clearTimeout(deadline)
+      if (answered === logins.length) resolve(replies)
+      else reject(new Error(`Dovecot closed the connection after ${answered} of ${logins.length} answers`))
+    })
+  })
+}
+
+function parseReply(line: string): { id: number; reply: Reply } {
+  const [word = '', id, ...fields] = line.split('\t')
+  return {
+    id: Number(id),
+    reply: {
+      word,
+      fields: new Map(
+        fields.map(field => {
+          const equals = field.indexOf('=')
+          return equals < 0 ? [field, ''] : [field.slice(0, equals), field.slice(equals + 1)]
+        }),
+      ),
+    },
+  }
+}
