@@ -5,7 +5,8 @@ import type { Password } from '../model/password.js'
 /**
  * - `match`, `mismatch`: the stored value was understood and compared.
  * - `scheme_not_available`: `{SCHEME}` is unknown, or this platform cannot compute it.
- * - `malformed`: the stored value cannot be decoded, or asks for more work than the caps allow. Never a mismatch.
+ * - `malformed`: the stored value cannot be decoded, asks for more work than the caps allow, or is of a weak scheme
+ *   that is refused. Never a mismatch.
  * - `unavailable`: we could not compute it in time (queue full, deadline, crashed worker). Never a mismatch.
  *
  * `reason` is for the log: it holds neither the password nor the stored value.
@@ -14,18 +15,42 @@ export type PasswordVerdict =
   | { readonly verdict: 'match' | 'mismatch' }
   | { readonly verdict: 'scheme_not_available' | 'malformed' | 'unavailable'; readonly reason: string }
 
+export interface VerifyContext {
+  /** For fairness between users and for alarms. */
+  readonly user: string
+  /** The name as the client wrote it: DIGEST-MD5 hashes it too. Default: `user`. */
+  readonly originalUser?: string
+  readonly signal?: AbortSignal
+}
+
 export interface PasswordVerifier {
   /**
    * Compares. Never throws for an expected outcome and always ends: at the latest when `signal` fires or the
-   * verifier's own deadline passes. `user` is for fairness between users and for alarms.
+   * verifier's own deadline passes.
    */
-  verify(
-    stored: string,
-    password: Password,
-    context: { user: string; signal?: AbortSignal },
-  ): Promise<PasswordVerdict>
+  verify(stored: string, password: Password, context: VerifyContext): Promise<PasswordVerdict>
+  /**
+   * For a user who does not exist: takes as long as a wrong password does for most, and is never a match.
+   * At once where auth_unknown_user_hash is off.
+   */
+  verifyNothing(password: Password, context: VerifyContext): Promise<PasswordVerdict>
   /** Resolves when a first verification would not have to wait for set-up or compilation. */
   warmUp(): Promise<void>
+  /** Which implementation computes which scheme, and what was passed over: for the log, after `warmUp`. */
+  describe(): readonly string[]
+  /** For metrics. */
+  stats(): PasswordStats
   /** Ends the workers; what still waits ends as `unavailable`. */
   close(): Promise<void>
+}
+
+/** The hash pool just now, and its counts since the start. */
+export interface PasswordStats {
+  readonly threads: number
+  readonly waiting: number
+  readonly running: number
+  readonly computed: number
+  readonly refused: number
+  readonly timedOut: number
+  readonly threadsLost: number
 }

@@ -1,5 +1,7 @@
 // What computes sha-crypt's digest: the same interface whether WebAssembly or node:crypto does the work.
 
+export type ShaCryptHash = 'sha256' | 'sha512'
+
 /** SHA512-CRYPT or SHA256-CRYPT of one password; all bytes as they are hashed. */
 export interface ShaCryptInput {
   readonly password: Uint8Array
@@ -13,7 +15,7 @@ export interface ShaCryptEngine {
   /** How many inputs one call of `digests` may have. */
   readonly lanes: number
   /**
-   * One digest per input, before crypt's own base64. The inputs have one shape (`shaCryptShape`) and passwords and
+   * One digest per input, before crypt's own base64. The inputs have one shape (`shaCryptShape`), passwords and
    * salts of no more than `PASSWORD_MAX` and `SALT_MAX` bytes.
    */
   digests(inputs: readonly ShaCryptInput[]): Buffer[]
@@ -23,4 +25,23 @@ export interface ShaCryptEngine {
 export const PASSWORD_MAX = 511
 export const SALT_MAX = 16
 
-export type ShaCryptHash = 'sha256' | 'sha512'
+/**
+ * Inputs of the same shape can share a pass: they do as many rounds, and each round's message has as many blocks.
+ * It follows from lengths only.
+ */
+export function shaCryptShape(
+  hash: ShaCryptHash,
+  rounds: number,
+  passwordBytes: number,
+  saltBytes: number,
+): string {
+  const blocks = [0, saltBytes, passwordBytes, saltBytes + passwordBytes].map(more =>
+    blocksOf(hash, digestBytes[hash] + passwordBytes + more),
+  )
+  return `${hash} ${rounds} ${blocks.join(' ')}`
+}
+
+const digestBytes = { sha256: 32, sha512: 64 } as const
+
+const blocksOf = (hash: ShaCryptHash, bytes: number): number =>
+  hash === 'sha512' ? Math.ceil((bytes + 17) / 128) : Math.ceil((bytes + 9) / 64)

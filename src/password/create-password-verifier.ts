@@ -1,0 +1,83 @@
+// Puts schemes and hash pool together: the verifier that the engine asks.
+
+import { availableParallelism } from 'node:os'
+import type { Password } from '../model/password.js'
+import { CommonestHash } from './commonest-hash.js'
+import { HashPool } from './hash-pool.js'
+import type { Comparison } from './password-scheme.js'
+import { defaultPasswordSettings, type PasswordSettings } from './password-settings.js'
+import type { PasswordVerdict, PasswordVerifier, VerifyContext } from './password-verifier.js'
+import { SharedVerifications } from './shared-verification.js'
+import { prepareComparison } from './verify-password.js'
+
+export interface PasswordVerifierOptions extends Partial<PasswordSettings> {
+  /** The hash worker's program; another one in tests. */
+  readonly hashProgram?: URL
+}
+
+const mismatch: PasswordVerdict = { verdict: 'mismatch' }
+const match: PasswordVerdict = { verdict: 'match' }
+const givenUp: PasswordVerdict = { verdict: 'unavailable', reason: 'the request was given up' }
+
+/** Starts nothing yet: threads come with `warmUp` or with the first slow hash. */
+export function createPasswordVerifier(options: PasswordVerifierOptions = {}): PasswordVerifier {
+  const settings = { ...defaultPasswordSettings, ...options }
+  const pool = poolOf(settings, options.hashProgram)
+  const shared = new SharedVerifications<PasswordVerdict>()
+  const commonest = new CommonestHash()
+
+  /** Asks the pool, or answers at once. */
+  async function compare(
+    stored: string,
+    comparison: Comparison,
+    password: Buffer,
+    context: VerifyContext,
+  ): Promise<PasswordVerdict> {
+    if (comparison.kind === 'refused') return { verdict: comparison.verdict, reason: comparison.reason }
+    const longest = comparison.kind === 'slow' ? comparison.passwordMax : undefined
+    const isTooLong = password.length > Math.min(longest ?? Infinity, settings.auth_password_max_length)
+    if (comparison.kind === 'locked' || isTooLong) return mismatch
+    if (comparison.kind === 'cheap') {
+      return comparison.matches(password, context.originalUser ?? context.user) ? match : mismatch
+    }
+    return shared.run(stored, password, context.signal, givenUp, async signal => {
+      const outcome = await pool.run({ hash: comparison.hash, password, user: context.user, signal })
+      if ('unavailable' in outcome) return { verdict: 'unavailable', reason: outcome.unavailable }
+      return comparison.matches(outcome.digest) ? match : mismatch
+    })
+  }
+
+  return {
+    async verify(stored, password, context) {
+      const comparison = prepareComparison(stored, settings)
+      commonest.note(comparison)
+      return compare(stored, comparison, password.reveal(), context)
+    },
+    async verifyNothing(password: Password, context) {
+      const comparison = settings.auth_unknown_user_hash ? commonest.get() : undefined
+      if (!comparison) return mismatch
+      return compare(`unknown user ${context.user}`, comparison, password.reveal(), context)
+    },
+    warmUp: () => pool.warmUp(),
+    describe: () => describe(pool),
+    stats: () => pool.stats,
+    close: () => pool.close(),
+  }
+}
+
+function poolOf(settings: PasswordSettings, program: URL | undefined): HashPool {
+  return new HashPool({
+    threads: settings.auth_hash_workers || availableParallelism(),
+    queueLimit: settings.auth_hash_queue_limit,
+    timeoutMs: settings.auth_hash_timeout,
+    timeLimitMs: settings.auth_hash_time_limit,
+    memoryLimitBytes: settings.auth_hash_memory_limit,
+    ...(program ? { program } : {}),
+  })
+}
+
+function describe({ capabilities }: HashPool): string[] {
+  if (!capabilities) return []
+  const chosen = Object.entries(capabilities.engines).map(([scheme, engine]) => `${scheme} by ${engine}`)
+  return [...chosen, ...capabilities.refused.map(refused => `passed over: ${refused}`)]
+}

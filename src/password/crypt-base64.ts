@@ -1,0 +1,46 @@
+// crypt(3)'s own base 64: another alphabet than MIME's, little end first, and a byte order per method.
+
+const alphabet = './0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
+
+/** Groups of up to three byte positions; each group is written as one character more than it has bytes. */
+export type ByteOrder = readonly (readonly number[])[]
+
+export function encodeCrypt64(bytes: Uint8Array, order: ByteOrder): string {
+  return order.map(group => encodeGroup(group.map(i => bytes[i] ?? 0))).join('')
+}
+
+/** The bytes, or undefined for text that no digest is written as. */
+export function decodeCrypt64(text: string, order: ByteOrder): Buffer | undefined {
+  const bytes = Buffer.alloc(order.reduce((sum, group) => sum + group.length, 0))
+  let from = 0
+  for (const group of order) {
+    const characters = text.slice(from, from + group.length + 1)
+    from += group.length + 1
+    let value = 0
+    for (let i = characters.length - 1; i >= 0; i--) {
+      const digit = alphabet.indexOf(characters[i] ?? '')
+      if (digit < 0) return undefined
+      value = value * 64 + digit
+    }
+    group.forEach((position, i) => {
+      bytes[position] = (value >>> (8 * (group.length - 1 - i))) & 0xff
+    })
+  }
+  return encodeCrypt64(bytes, order) === text ? bytes : undefined
+}
+
+/** `count` random characters of the alphabet. */
+export const saltFrom = (random: Buffer): string => [...random].map(byte => alphabet[byte & 0x3f]).join('')
+
+function encodeGroup(bytes: readonly number[]): string {
+  let value = bytes.reduce((sum, byte) => sum * 256 + byte, 0)
+  let text = ''
+  for (let i = 0; i <= bytes.length; i++) {
+    text += alphabet[value & 0x3f]
+    value >>>= 6
+  }
+  return text
+}
+
+/** What libxcrypt 4.4 takes as a salt: printable ASCII without blank and `! * : ; \\`, which mean something in /etc/shadow. */
+export const saltCharacters = /^["-)+-9<-[\]-~]*$/

@@ -1,0 +1,41 @@
+// New stored passwords: for the CLI, the admin API and strengthening at login.
+
+import { randomBytes } from 'node:crypto'
+import type { Password } from '../model/password.js'
+import { computeHashes } from './compute-hashes.js'
+import type { GenerateOptions } from './password-scheme.js'
+import { findScheme } from './schemes.js'
+import type { SlowHash } from './slow-hash.js'
+import { encodingOf, formatStoredPassword } from './stored-password.js'
+
+export interface GeneratePasswordOptions extends Partial<GenerateOptions> {
+  /** Where slow hashes are computed. Default: in this thread, which is right for a command and wrong for a service. */
+  readonly compute?: (hash: SlowHash, password: Buffer) => Promise<Buffer>
+}
+
+/**
+ * `{SCHEME}text`, as `doveadm pw -s SCHEME` would make it; the scheme's name may end in `.HEX`, `.B64`, `.BASE64`.
+ * Undefined when there is no such scheme or Homing does not make new values of it.
+ */
+export async function generatePassword(
+  schemeName: string,
+  password: Password,
+  options: GeneratePasswordOptions = {},
+): Promise<string | undefined> {
+  const [name = '', suffix] = schemeName.split('.', 2)
+  const scheme = findScheme(name)
+  const encoding = suffix === undefined ? scheme?.encoding : encodingOf(suffix)
+  if (!scheme?.generate || !encoding) return undefined
+  const { compute = computeHere, ...rest } = options
+  const generation = scheme.generate(password.reveal(), { randomBytes, ...rest })
+  const raw =
+    generation.kind === 'cheap'
+      ? generation.raw
+      : generation.raw(await compute(generation.hash, password.reveal()))
+  return formatStoredPassword(schemeName.toUpperCase(), encoding, raw)
+}
+
+async function computeHere(hash: SlowHash, password: Buffer): Promise<Buffer> {
+  const [digest] = await computeHashes([hash], [password])
+  return Buffer.from(digest ?? [])
+}

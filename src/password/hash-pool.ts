@@ -1,0 +1,278 @@
+// Slow hashes off the event loop: who waits is served in turn, by threads that are replaced when they fail.
+
+import type { Capabilities } from './compute-hashes.js'
+import { HashQueue } from './hash-queue.js'
+import { type HashOutcome, type HashRequest, HashTask } from './hash-task.js'
+import { HashThread } from './hash-thread.js'
+import type { HashBatch } from './hash-worker.js'
+import { memoryBytesOf, type SlowHashKind, workOf } from './slow-hash.js'
+
+export interface HashPoolOptions {
+  readonly threads: number
+  readonly queueLimit: number
+  /** How long a request may wait and be computed, all together. */
+  readonly timeoutMs: number
+  /** How long one batch may take before its thread is given up. */
+  readonly timeLimitMs: number
+  /** How much memory hashes may take that are computed at the same time. */
+  readonly memoryLimitBytes: number
+  /** The worker's program; another one in tests. */
+  readonly program?: URL
+}
+
+export interface HashPoolStats {
+  readonly threads: number
+  readonly waiting: number
+  readonly running: number
+  /** Since the start. */
+  readonly computed: number
+  readonly refused: number
+  readonly timedOut: number
+  readonly threadsLost: number
+}
+
+interface Batch {
+  readonly message: HashBatch
+  readonly tasks: readonly HashTask[]
+}
+
+type Thread = HashThread<Batch>
+
+/** Two batches in flight per thread: it need not wait for us between them. */
+const IN_FLIGHT = 2
+/** A batch is sent ahead to a busy thread only behind work this short: elsewhere it might be served sooner. */
+const SHORT_MS = 25
+/** How many users' oldest requests are looked at for one that may share a pass. */
+const PARTNER_SCAN = 16
+/** A request is accepted while what waits is expected to be done within this part of its deadline. */
+const ACCEPTED_WAIT = 0.6
+const HEAT_MS = 80
+const START_LIMIT_MS = 15_000
+const RESTART_PAUSE_MS = 250
+const ATTEMPTS = 2
+
+export class HashPool {
+  readonly #options: HashPoolOptions
+  readonly #queue: HashQueue
+  readonly #threads = new Set<Thread>()
+  readonly #msPerWork = new Map<SlowHashKind, number>()
+  readonly #counters = { computed: 0, refused: 0, timedOut: 0, threadsLost: 0 }
+  readonly #warm: Promise<void>
+  #announceWarm: () => void = () => {}
+  #capabilities: Capabilities | undefined
+  #memoryBytes = 0
+  #nextBatch = 0
+  #restart: NodeJS.Timeout | undefined
+  #isClosed = false
+
+  constructor(options: HashPoolOptions) {
+    this.#options = options
+    const acceptedMs = options.timeoutMs * ACCEPTED_WAIT * options.threads
+    this.#queue = new HashQueue(options.queueLimit, acceptedMs)
+    this.#warm = new Promise(resolve => {
+      this.#announceWarm = resolve
+    })
+  }
+
+  /** What the first thread said it computes with; undefined until one is ready. */
+  get capabilities(): Capabilities | undefined {
+    return this.#capabilities
+  }
+
+  get stats(): HashPoolStats {
+    const running = [...this.#threads].flatMap(({ batches }) => batches.flatMap(({ tasks }) => tasks))
+    return {
+      threads: this.#threads.size,
+      waiting: this.#queue.size,
+      running: running.length,
+      ...this.#counters,
+    }
+  }
+
+  /** Resolves when one thread is ready and its code compiled. */
+  async warmUp(): Promise<void> {
+    if (this.#threads.size === 0 && !this.#isClosed) this.#startThread(HEAT_MS)
+    await this.#warm
+  }
+
+  /** The digest; or why there is none in time. Never rejects. */
+  async run(request: HashRequest): Promise<HashOutcome> {
+    if (this.#isClosed) return { unavailable: 'the service is stopping' }
+    if (request.signal?.aborted) return { unavailable: 'the request was given up' }
+    const room = this.#queue.makeRoom(request.user)
+    if (room !== true) this.#counters.refused++
+    if (room === false) return { unavailable: 'too many passwords wait for their hash' }
+    if (room !== true) room.settle({ unavailable: 'too many passwords of this user wait for their hash' })
+    const { hash, password } = request
+    const estimateMs = workOf(hash, password.length) * (this.#msPerWork.get(hash.kind) ?? 0)
+    const task = new HashTask(request, estimateMs, this.#options.timeoutMs, (given, why) =>
+      this.#giveUp(given, why),
+    )
+    this.#queue.add(task)
+    this.#dispatch()
+    return task.outcome
+  }
+
+  /** Ends all threads; what waits ends as unavailable. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    clearTimeout(this.#restart)
+    this.#announceWarm()
+    const threads = [...this.#threads]
+    this.#threads.clear()
+    const tasks = threads.flatMap(({ batches }) => batches.flatMap(batch => batch.tasks))
+    for (let task = this.#queue.take(); task; task = this.#queue.take()) tasks.push(task)
+    for (const task of tasks) task.settle({ unavailable: 'the service is stopping' })
+    await Promise.all(threads.map(thread => thread.end()))
+  }
+
+  #giveUp(task: HashTask, why: 'deadline' | 'abort'): void {
+    if (why === 'deadline') this.#counters.timedOut++
+    this.#queue.remove(task)
+    task.settle({
+      unavailable: why === 'deadline' ? 'no thread computed the hash in time' : 'the request was given up',
+    })
+  }
+
+  /** Gives what waits to who is free, and starts a thread when nobody is. */
+  #dispatch(): void {
+    while (this.#queue.size > 0) {
+      const thread = this.#freeThread()
+      const batch = thread && this.#nextTasks()
+      if (!thread || !batch) break
+      thread.send(batch)
+    }
+    if (this.#queue.size > 0) this.#startAnother()
+  }
+
+  /** An idle thread, or one whose work is short enough to send the next batch ahead. */
+  #freeThread(): Thread | undefined {
+    const ready = [...this.#threads].filter(thread => thread.isReady)
+    const idle = ready.find(({ batches }) => batches.length === 0)
+    if (idle) return idle
+    const mayStartMore = this.#threads.size < this.#options.threads
+    if (mayStartMore) return undefined
+    return ready.find(({ batches }) => batches.length < IN_FLIGHT && batches.every(isShort))
+  }
+
+  /** The next task and, where more wait than there are idle threads, those that can share its pass. */
+  #nextTasks(): Batch | undefined {
+    const first = this.#queue.take(this.#fitsMemory())
+    if (!first) return undefined
+    const tasks = [first]
+    const { shape, attempts, request } = first
+    const lanes = this.#capabilities?.lanes[request.hash.kind] ?? 1
+    // Whoever lost a thread already is computed alone, so that it takes nobody with it.
+    if (shape !== undefined && attempts === 0) {
+      while (tasks.length < lanes && this.#queue.size >= this.#idleThreads) {
+        const partner = this.#queue.take(task => task.shape === shape && task.attempts === 0, PARTNER_SCAN)
+        if (!partner) break
+        tasks.push(partner)
+      }
+    }
+    this.#memoryBytes += memoryOf(tasks)
+    const hashes = tasks.map(task => task.request.hash)
+    const passwords = tasks.map(task => Uint8Array.from(task.request.password))
+    return { message: { id: this.#nextBatch++, hashes, passwords }, tasks }
+  }
+
+  get #idleThreads(): number {
+    let idle = 0
+    for (const thread of this.#threads) if (thread.isReady && thread.batches.length === 0) idle++
+    return idle
+  }
+
+  /** Accepts what fits the memory budget. Behind a task that does not, no other that needs memory is let past. */
+  #fitsMemory(): (task: HashTask) => boolean {
+    let isBlocked = false
+    return ({ request }) => {
+      const bytes = memoryBytesOf(request.hash)
+      if (bytes === 0) return true
+      isBlocked ||= this.#memoryBytes > 0 && this.#memoryBytes + bytes > this.#options.memoryLimitBytes
+      return !isBlocked
+    }
+  }
+
+  #startAnother(): void {
+    const starting = [...this.#threads].some(thread => !thread.isReady)
+    const isFull = this.#threads.size >= this.#options.threads
+    if (!starting && !isFull && !this.#restart) this.#startThread(0)
+  }
+
+  #startThread(heatMs: number): void {
+    const { timeLimitMs, program } = this.#options
+    const thread: Thread = new HashThread<Batch>(
+      { heatMs, timeLimitMs, startLimitMs: START_LIMIT_MS, ...(program ? { program } : {}) },
+      {
+        ready: found => {
+          this.#capabilities = found
+          this.#announceWarm()
+          this.#dispatch()
+        },
+        done: (batch, digests, ms) => this.#done(batch, digests, ms),
+        failed: (batch, message) => this.#failed(batch, message),
+        lost: (batches, reason) => this.#lost(thread, batches, reason),
+      },
+    )
+    this.#threads.add(thread)
+  }
+
+  #done({ tasks }: Batch, digests: readonly Uint8Array[], ms: number): void {
+    this.#memoryBytes -= memoryOf(tasks)
+    this.#counters.computed += tasks.length
+    for (const [i, task] of tasks.entries()) {
+      this.#learn(task, ms / tasks.length)
+      const digest = digests[i]
+      task.settle(digest ? { digest: Buffer.from(digest) } : { unavailable: 'the hash was not computed' })
+    }
+    this.#dispatch()
+  }
+
+  #failed({ tasks }: Batch, message: string): void {
+    this.#memoryBytes -= memoryOf(tasks)
+    for (const task of tasks) task.settle({ unavailable: `the hash was not computed: ${message}` })
+    this.#dispatch()
+  }
+
+  /** Tries once more what the thread was computing; what was only sent ahead to it has lost nothing. */
+  #lost(thread: Thread, batches: readonly Batch[], reason: string): void {
+    this.#threads.delete(thread)
+    this.#counters.threadsLost++
+    const [current, ...ahead] = batches
+    for (const task of ahead.flatMap(batch => batch.tasks).reverse()) this.#again(task)
+    for (const task of current?.tasks ?? []) {
+      task.attempts++
+      if (task.attempts < ATTEMPTS) this.#again(task)
+      else task.settle({ unavailable: `the hash thread ${reason}` })
+    }
+    this.#memoryBytes -= memoryOf(batches.flatMap(batch => batch.tasks))
+    if (thread.isProved) this.#dispatch()
+    else this.#pause()
+  }
+
+  #again(task: HashTask): void {
+    if (!task.isSettled) this.#queue.putBack(task)
+  }
+
+  /** A thread that never became ready is not replaced at once: the next one would probably fail too. */
+  #pause(): void {
+    this.#restart = setTimeout(() => {
+      this.#restart = undefined
+      if (this.#threads.size === 0 && !this.#capabilities) this.#startThread(HEAT_MS)
+      this.#dispatch()
+    }, RESTART_PAUSE_MS)
+    this.#restart.unref()
+  }
+
+  #learn({ request: { hash, password } }: HashTask, ms: number): void {
+    const measured = ms / workOf(hash, password.length)
+    const known = this.#msPerWork.get(hash.kind)
+    this.#msPerWork.set(hash.kind, known === undefined ? measured : known * 0.9 + measured * 0.1)
+  }
+}
+
+const memoryOf = (tasks: readonly HashTask[]): number =>
+  tasks.reduce((sum, task) => sum + memoryBytesOf(task.request.hash), 0)
+
+const isShort = ({ tasks }: Batch): boolean =>
+  tasks.every(({ estimateMs }) => estimateMs > 0 && estimateMs < SHORT_MS)

@@ -1,0 +1,108 @@
+// One worker thread as the pool sees it: what it is computing, and when it is given up.
+
+import { Worker } from 'node:worker_threads'
+import type { Capabilities } from './compute-hashes.js'
+import type { HashAnswer, HashBatch, HashWorkerData } from './hash-worker.js'
+
+export interface HashThreadOptions {
+  /** How long the thread may take to start, and each batch to be computed. */
+  readonly startLimitMs: number
+  readonly timeLimitMs: number
+  readonly heatMs: number
+  /** The worker's program; another one in tests. */
+  readonly program?: URL
+}
+
+export interface HashThreadEvents<B extends { readonly message: HashBatch }> {
+  ready(capabilities: Capabilities): void
+  done(batch: B, digests: readonly Uint8Array[], ms: number): void
+  /** The computation threw: a bug, or a library that refuses what we let through. */
+  failed(batch: B, message: string): void
+  /** The thread crashed or hung and is gone. The first batch is the one it was computing. */
+  lost(batches: readonly B[], reason: string): void
+}
+
+const program = new URL('./hash-worker.js', import.meta.url)
+
+export class HashThread<B extends { readonly message: HashBatch }> {
+  readonly #worker: Worker
+  readonly #events: HashThreadEvents<B>
+  readonly #options: HashThreadOptions
+  #batches: B[] = []
+  #timer: NodeJS.Timeout | undefined
+  #isReady = false
+  #isGone = false
+
+  constructor(options: HashThreadOptions, events: HashThreadEvents<B>) {
+    this.#options = options
+    this.#events = events
+    const workerData: HashWorkerData = { heatMs: options.heatMs }
+    this.#worker = new Worker(options.program ?? program, {
+      workerData,
+      env: {},
+      execArgv: [],
+      resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 },
+    })
+    // A waiting request keeps the process alive by its own deadline; an idle thread must not.
+    this.#worker.unref()
+    this.#worker.on('message', (answer: HashAnswer) => this.#take(answer))
+    this.#worker.on('error', (cause: Error) => this.#lose(`crashed: ${cause.message}`))
+    this.#worker.on('exit', code => this.#lose(`ended with code ${code}`))
+    this.#watch(options.startLimitMs, 'did not start')
+  }
+
+  /** Whether it takes batches. */
+  get isReady(): boolean {
+    return this.#isReady && !this.#isGone
+  }
+
+  /** Whether it was ever ready. */
+  get isProved(): boolean {
+    return this.#isReady
+  }
+
+  get batches(): readonly B[] {
+    return this.#batches
+  }
+
+  send(batch: B): void {
+    this.#worker.postMessage(batch.message)
+    this.#batches.push(batch)
+    if (this.#batches.length === 1) this.#watch(this.#options.timeLimitMs, 'took too long')
+  }
+
+  /** Ends the thread, also in the middle of a hash. Resolves when it is gone; its batches are the caller's. */
+  async end(): Promise<void> {
+    this.#isGone = true
+    clearTimeout(this.#timer)
+    await this.#worker.terminate()
+  }
+
+  #take(answer: HashAnswer): void {
+    if (this.#isGone) return
+    clearTimeout(this.#timer)
+    if (answer.kind === 'ready') {
+      this.#isReady = true
+      this.#events.ready(answer.capabilities)
+      return
+    }
+    const batch = this.#batches.shift()
+    if (!batch || batch.message.id !== answer.id) throw new Error('hash worker answered out of turn')
+    if (this.#batches.length > 0) this.#watch(this.#options.timeLimitMs, 'took too long')
+    if (answer.kind === 'digests') this.#events.done(batch, answer.digests, answer.ms)
+    else this.#events.failed(batch, answer.message)
+  }
+
+  #watch(limitMs: number, reason: string): void {
+    this.#timer = setTimeout(() => this.#lose(reason), limitMs)
+    this.#timer.unref()
+  }
+
+  #lose(reason: string): void {
+    if (this.#isGone) return
+    const batches = this.#batches
+    this.#batches = []
+    this.end().catch(() => undefined)
+    this.#events.lost(batches, reason)
+  }
+}

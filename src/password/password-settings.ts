@@ -1,0 +1,57 @@
+// What an operator can set about passwords, and the values they have by default.
+
+import type { Static } from 'typebox'
+import { settings, size, time, wholeNumber, yesNo } from '../model/setting.js'
+
+export const passwordSettings = settings({
+  auth_allow_weak_schemes: yesNo(
+    'Whether schemes that Dovecot 2.4 calls weak (DES-CRYPT, MD5, MD5-CRYPT, SMD5, PLAIN-MD4, PLAIN-MD5, LDAP-MD5, HMAC-MD5) are compared; if not, they are an internal failure',
+    false,
+  ),
+  auth_hash_workers: wholeNumber('Threads that compute slow password hashes; 0: one per core', 0, {
+    minimum: 0,
+    maximum: 256,
+  }),
+  auth_hash_timeout: time(
+    'How long a password may wait for its hash before it is an internal failure',
+    '5 secs',
+  ),
+  auth_hash_time_limit: time('How long one hash may take; then its thread is replaced', '4 secs'),
+  auth_hash_queue_limit: wholeNumber('How many passwords may wait for a thread', 1024, {
+    minimum: 1,
+    maximum: 1_000_000,
+  }),
+  auth_hash_max_rounds: wholeNumber(
+    'A stored hash with more rounds is an internal failure (SHA256-CRYPT, SHA512-CRYPT, PBKDF2, SCRAM)',
+    1_000_000,
+    { minimum: 1000, maximum: 999_999_999 },
+  ),
+  auth_hash_memory_limit: size(
+    'How much memory ARGON2 may take for all that is computed at the same time; a hash that alone needs more is an internal failure',
+    '1G',
+  ),
+  auth_unknown_user_hash: yesNo(
+    'Whether an unknown user takes as long as a wrong password, so that time does not tell who exists',
+    true,
+  ),
+  auth_password_max_length: wholeNumber(
+    'A longer password, in bytes, is a mismatch without being hashed',
+    4096,
+    { minimum: 64, maximum: 65_536 },
+  ),
+})
+
+export type PasswordSettings = Static<typeof passwordSettings>
+
+/** What the defaults above mean, for whoever has no configuration. */
+export const defaultPasswordSettings: PasswordSettings = {
+  auth_allow_weak_schemes: false,
+  auth_hash_workers: 0,
+  auth_hash_timeout: 10_000,
+  auth_hash_time_limit: 4000,
+  auth_hash_queue_limit: 1024,
+  auth_hash_max_rounds: 1_000_000,
+  auth_hash_memory_limit: 1024 ** 3,
+  auth_unknown_user_hash: true,
+  auth_password_max_length: 4096,
+}

@@ -1,0 +1,13 @@
+import { timingSafeEqual } from 'node:crypto'
+
+/** Whether both are the same, in a time that depends on their lengths only. */
+export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  const length = Math.max(a.length, b.length)
+  return timingSafeEqual(padded(a, length), padded(b, length)) && a.length === b.length
+}
+
+function padded(bytes: Uint8Array, length: number): Buffer {
+  const result = Buffer.alloc(length)
+  result.set(bytes)
+  return result
+}
