@@ -3,7 +3,6 @@
 import type { AuthRequest } from './auth-request.js'
 import type { ExtraFields } from './extra-fields.js'
 import type { PassdbResult } from './passdb-result.js'
-import type { Password } from './password.js'
 
 /** A stored password as the database holds it: `{SCHEME}text`, the scheme filled in where it had none. */
 export interface Credentials {
@@ -22,14 +21,7 @@ export interface LookupPassdb {
   lookup(request: AuthRequest, signal?: AbortSignal): Promise<PassdbLookup>
 }
 
-/** A passdb that compares by itself and never shows the hash (a remote server, say). */
-export interface VerifyPassdb {
-  readonly kind: 'verify'
-  readonly driver: string
-  verify(request: AuthRequest, password: Password, signal?: AbortSignal): Promise<PassdbReply>
-}
-
-export type Passdb = LookupPassdb | VerifyPassdb
+export type Passdb = LookupPassdb
 
 /** Why a passdb refused or failed; `reason` may be logged, `cause` holds no parameter and no secret. */
 export interface Refusal<R extends PassdbResult> {

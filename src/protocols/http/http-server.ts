@@ -28,7 +28,6 @@ export function createHttpServer(
     http: { headersTimeout: settings.http_request_timeout, connectionsCheckingInterval: 1000 },
     // A 503 while we drain would be a temporary failure to somebody whom we can still answer.
     return503OnClosing: false,
-    disableRequestLogging: true,
     routerOptions: { maxParamLength: 256 },
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
   })

@@ -1,0 +1,176 @@
+// The engine: names, then the chain, then the output firewall, then one event for whoever keeps the log.
+
+import type { AuthEvent } from '../model/auth-event.js'
+import type { AuthRequest } from '../model/auth-request.js'
+import type { Clock } from '../model/clock.js'
+import { noFields } from '../model/extra-fields.js'
+import { checkFields } from '../model/field-firewall.js'
+import type { FinalResult } from '../model/passdb-result.js'
+import { hasIllegalCharacters, type Password } from '../model/password.js'
+import type { UsernameRules } from '../model/username.js'
+import type { PasswordVerifier } from '../password/password-verifier.js'
+import type { Auth, IncomingRequest } from './auth.js'
+import type { AuthOutcome, UserdbOutcome } from './auth-outcome.js'
+import type { ChainOutcome } from './chain-outcome.js'
+import type { ChainedUserdb } from './chained-userdb.js'
+import { listUsers } from './list-users.js'
+import { askToLookUp } from './lookup-credentials.js'
+import { walkUserdbs } from './lookup-user.js'
+import { type LoginNames, loginNames } from './master-user.js'
+import { type PassdbChain, walkChain, walkMasters } from './passdb-chain.js'
+import { askToVerify } from './verify-plain.js'
+
+export interface AuthOptions {
+  readonly chain: PassdbChain
+  readonly userdbs: readonly ChainedUserdb[]
+  readonly usernameRules: UsernameRules
+  /** auth_master_user_separator; empty: no master logins by name. */
+  readonly masterUserSeparator: string
+  readonly verifier: Pick<PasswordVerifier, 'verify' | 'verifyNothing'>
+  readonly clock: Clock
+  /** Told of every answered question, once. */
+  readonly report: (event: AuthEvent) => void
+}
+
+/** Makes the engine. It keeps nothing between requests. */
+export function createAuth(options: AuthOptions): Auth {
+  const { chain, userdbs, usernameRules, masterUserSeparator, verifier, clock, report } = options
+  return {
+    authenticate: async (incoming, password) => {
+      const startedAt = clock.now()
+      return finish('verify', incoming, startedAt, await verify(incoming, password))
+    },
+    lookupPassdb: async incoming => {
+      const startedAt = clock.now()
+      const name = usernameRules.normalise(incoming.user)
+      if ('refused' in name) return finish('lookup', incoming, startedAt, refused(incoming, name.refused))
+      const request = requestFor(incoming, name.user)
+      return finish(
+        'lookup',
+        incoming,
+        startedAt,
+        await walkChain(chain, request, askToLookUp(clock), 'lookup'),
+      )
+    },
+    lookupUserdb: async incoming => {
+      const startedAt = clock.now()
+      const name = usernameRules.normalise(incoming.user)
+      if ('refused' in name) return finishUserdb(incoming, startedAt, refused(incoming, name.refused))
+      const request = requestFor(incoming, name.user)
+      return finishUserdb(incoming, startedAt, { ...(await walkUserdbs(userdbs, request, clock)), request })
+    },
+    listUsers: mask => listUsers(userdbs, mask),
+  }
+
+  async function verify(incoming: IncomingRequest, password: Password): Promise<ChainOutcome> {
+    // The caller verified a master already and asks for the login user: nothing is left to split.
+    const names: LoginNames =
+      incoming.skipPasswordCheck === true
+        ? usernameRules.normalise(incoming.user)
+        : loginNames(incoming, masterUserSeparator, usernameRules)
+    if ('refused' in names) return refused(incoming, names.refused)
+    if (hasIllegalCharacters(password)) {
+      return refused(incoming, 'Attempted login with password having illegal chars')
+    }
+    const ask = askToVerify(password, verifier, clock)
+    const loginUser = 'loginUser' in names ? names.loginUser : undefined
+    if (loginUser === undefined) {
+      const request = requestFor(incoming, names.user)
+      const outcome = await walkChain(chain, request, ask, 'verify')
+      if (nobodyWasAsked(outcome)) await verifier.verifyNothing(password, { user: names.user })
+      return outcome
+    }
+    if (chain.masters.length === 0) {
+      return refused(incoming, 'Master user login attempted without master passdbs', 'password_mismatch')
+    }
+    const { masterUser: _claimed, ...request } = requestFor(incoming, names.user)
+    return walkMasters(chain, { ...request, requestedLoginUser: loginUser }, ask)
+  }
+
+  function finish(
+    question: 'verify' | 'lookup',
+    incoming: IncomingRequest,
+    startedAt: number,
+    walked: ChainOutcome,
+  ): AuthOutcome {
+    const checked = throughFirewall(walked)
+    tell(question, incoming, startedAt, checked)
+    const { result, request, fields, trace, credentials } = checked
+    const reason = reasonForPeer(result, walked)
+    return {
+      result,
+      user: request.user,
+      fields,
+      trace,
+      ...(request.masterUser !== undefined && { masterUser: request.masterUser }),
+      ...(result === 'ok' && credentials && { credentials }),
+      ...(reason !== undefined && { reason }),
+    }
+  }
+
+  function finishUserdb(incoming: IncomingRequest, startedAt: number, walked: ChainOutcome): UserdbOutcome {
+    const checked = throughFirewall(walked)
+    tell('userdb', incoming, startedAt, checked)
+    const { result, request, fields } = checked
+    const word = result === 'ok' || result === 'user_unknown' ? result : 'internal_failure'
+    return { result: word, user: request.user, fields }
+  }
+
+  function tell(
+    question: AuthEvent['question'],
+    incoming: IncomingRequest,
+    startedAt: number,
+    walked: ChainOutcome,
+  ): void {
+    const { request, result, trace, reason, cause } = walked
+    report({
+      question,
+      result,
+      user: request.user,
+      originalUser: incoming.user,
+      protocol: request.protocol,
+      trace,
+      ms: clock.now() - startedAt,
+      ...(request.masterUser !== undefined && { masterUser: request.masterUser }),
+      ...(request.mechanism !== undefined && { mechanism: request.mechanism }),
+      ...(request.remoteIp !== undefined && { remoteIp: request.remoteIp }),
+      ...(request.sessionId !== undefined && { sessionId: request.sessionId }),
+      ...(reason !== undefined && { reason }),
+      ...(cause !== undefined && { cause }),
+    })
+  }
+}
+
+function requestFor(incoming: IncomingRequest, user: string): AuthRequest {
+  return { ...incoming, user, originalUser: incoming.user }
+}
+
+/** Whether no password was compared: the answer then takes as long as a wrong password, and does not tell who exists. */
+function nobodyWasAsked({ result, trace }: ChainOutcome): boolean {
+  if (result !== 'user_unknown' && result !== 'user_disabled') return false
+  return trace.every(step => step.result === 'user_unknown' || step.result === 'user_disabled')
+}
+
+/** Refused before any passdb was asked. */
+function refused(
+  incoming: IncomingRequest,
+  reason: string,
+  result: FinalResult = 'user_unknown',
+): ChainOutcome {
+  return { result, request: requestFor(incoming, incoming.user), fields: noFields, trace: [], reason }
+}
+
+/** Fields leave only with an `ok`, and only when none of them could hurt Dovecot: else nothing leaves. */
+function throughFirewall(walked: ChainOutcome): ChainOutcome {
+  if (walked.result !== 'ok') return walked.fields.size === 0 ? walked : { ...walked, fields: noFields }
+  const checked = checkFields(walked.fields)
+  if ('fields' in checked) return { ...walked, fields: checked.fields }
+  return { ...walked, result: 'internal_failure', fields: noFields, reason: checked.stopped }
+}
+
+/** What the caller may be told. Why we failed is for our log alone. */
+function reasonForPeer(result: FinalResult, walked: ChainOutcome): string | undefined {
+  if (result === 'user_disabled') return walked.fields.get('reason') ?? 'Account is disabled'
+  if (result === 'pass_expired') return walked.fields.get('reason') ?? 'Password expired'
+  return undefined
+}

@@ -1,0 +1,32 @@
+// The one place where a passdb is asked, and where an exception of a driver becomes `internal_failure`.
+
+import type { AuthRequest } from '../model/auth-request.js'
+import { type ExtraFields, noFields } from '../model/extra-fields.js'
+import type { PassdbLookup } from '../model/passdb.js'
+import type { ChainedPassdb } from './chained-passdb.js'
+import { setLinkFields } from './link-fields.js'
+
+export interface LookedUp {
+  readonly found: PassdbLookup
+  /** What this link alone says, its default and override fields included; empty unless it found the user. */
+  readonly fields: ExtraFields
+}
+
+/** Asks the database behind a link. Never throws: trouble there is never "no such user". */
+export async function lookUp(link: ChainedPassdb, request: AuthRequest): Promise<LookedUp> {
+  let found: PassdbLookup
+  try {
+    found = await link.passdb.lookup(request)
+  } catch (cause) {
+    return {
+      found: { result: 'internal_failure', reason: 'the passdb driver failed', cause },
+      fields: noFields,
+    }
+  }
+  if (found.result !== 'ok') return { found, fields: noFields }
+  if (link.defaultFields.length === 0 && link.overrideFields.length === 0) {
+    return { found, fields: found.fields }
+  }
+  const before = { user: request.user, loginUser: undefined, fields: noFields }
+  return { found, fields: setLinkFields(before, link, found.fields).fields }
+}

@@ -1,0 +1,100 @@
+// The userdb chain: where is this user's mail, and as whom is it read?
+// Source: auth-request.c:auth_request_userdb_callback, Dovecot 2.3.19 and 2.4.1.
+
+import type { TraceStep } from '../model/auth-event.js'
+import type { AuthRequest } from '../model/auth-request.js'
+import type { Clock } from '../model/clock.js'
+import { applyFieldSettings, type ExtraFields, mergeFields, noFields } from '../model/extra-fields.js'
+import type { UserdbLookup, UserdbResult } from '../model/userdb.js'
+import type { ResultRule } from './chained-passdb.js'
+import type { ChainedUserdb } from './chained-userdb.js'
+
+export interface UserdbWalk {
+  readonly result: UserdbResult
+  readonly fields: ExtraFields
+  readonly trace: readonly TraceStep[]
+  readonly reason?: string
+  readonly cause?: unknown
+}
+
+/** Walks the userdbs. A user is unknown only when every userdb that was asked said so. */
+export async function walkUserdbs(
+  links: readonly ChainedUserdb[],
+  request: AuthRequest,
+  clock: Clock,
+): Promise<UserdbWalk> {
+  const trace: TraceStep[] = []
+  let fields = noFields
+  let success = false
+  let failure: { reason?: string; cause?: unknown } | undefined
+
+  for (const link of links) {
+    if (skips(link, success)) continue
+    const startedAt = clock.now()
+    const found = await lookup(link, request)
+    trace.push(step(link, found, clock.now() - startedAt))
+    if (found.result === 'internal_failure') failure ??= found
+    if (found.result === 'ok') fields = acceptedFields(link, fields, found.fields)
+    const rule = ruleFor(link, found.result)
+    success = successAfter(rule, success)
+    if (rule.startsWith('return')) {
+      // `return-fail` is a refusal even if an earlier userdb found the user.
+      break
+    }
+  }
+  if (success && !fields.has('tempfail')) return { result: 'ok', fields, trace }
+  if (fields.has('tempfail')) return { ...temporary(fields.get('reason')), trace }
+  if (failure) return { result: 'internal_failure', fields: noFields, trace, ...failureDetails(failure) }
+  return { result: 'user_unknown', fields: noFields, trace }
+}
+
+function skips(link: ChainedUserdb, success: boolean): boolean {
+  return link.skip === 'found' ? success : link.skip === 'notfound' ? !success : false
+}
+
+async function lookup(link: ChainedUserdb, request: AuthRequest): Promise<UserdbLookup> {
+  try {
+    return await link.userdb.lookup(request)
+  } catch (cause) {
+    return { result: 'internal_failure', reason: 'the userdb driver failed', cause }
+  }
+}
+
+function acceptedFields(link: ChainedUserdb, soFar: ExtraFields, found: ExtraFields): ExtraFields {
+  const withDefaults = applyFieldSettings(soFar, link.defaultFields)
+  return applyFieldSettings(mergeFields(withDefaults, found), link.overrideFields)
+}
+
+function ruleFor(link: ChainedUserdb, result: UserdbResult): ResultRule {
+  if (result === 'ok') return link.resultSuccess
+  return result === 'internal_failure' ? link.resultInternalfail : link.resultFailure
+}
+
+function successAfter(rule: ResultRule, success: boolean): boolean {
+  if (rule.endsWith('-ok')) return true
+  return rule.endsWith('-fail') ? false : success
+}
+
+function temporary(reason: string | undefined) {
+  return {
+    result: 'internal_failure' as const,
+    fields: noFields,
+    reason: reason ?? 'the tempfail field is set',
+  }
+}
+
+function failureDetails({ reason, cause }: { reason?: string; cause?: unknown }) {
+  return { ...(reason === undefined ? {} : { reason }), ...(cause === undefined ? {} : { cause }) }
+}
+
+function step(link: ChainedUserdb, found: UserdbLookup, ms: number): TraceStep {
+  const reason = found.result === 'ok' ? undefined : found.reason
+  return {
+    passdb: link.name,
+    driver: link.userdb.driver,
+    result: found.result,
+    cache: 'none',
+    ms,
+    ...(reason === undefined ? {} : { reason }),
+  }
+}

@@ -1,0 +1,85 @@
+// From an address to a socket that answers, and back without cutting anybody off.
+
+import { chmod, unlink } from 'node:fs/promises'
+import { connect } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import type { Services } from '../services.js'
+import { createHttpServer } from './http-server.js'
+import type { HttpSettings } from './http-settings.js'
+
+export type HttpAddress =
+  | { readonly kind: 'unix'; readonly path: string }
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+
+/** As many connections may wait to be accepted as the kernel allows: a reconnect storm must not see refusals. */
+const BACKLOG = 4096
+
+export interface HttpListener {
+  /** Where it answers; port 0 has become the real one. */
+  readonly address: HttpAddress
+  /** Takes no new connection, lets what has begun finish, and cuts off what has not after `timeoutMs`. */
+  close(timeoutMs: number): Promise<void>
+}
+
+/**
+ * Begins to answer on the address. A unix socket that a dead process left behind is replaced; one that somebody
+ * answers on is an error, and then nothing is left open.
+ */
+export async function openHttpListener(
+  services: Services,
+  settings: HttpSettings,
+  address: HttpAddress,
+): Promise<HttpListener> {
+  const app = createHttpServer(services, settings, address.kind === 'unix' ? 'unix-socket' : 'tcp')
+  try {
+    const bound = await listen(app, address, settings.unix_listener_mode)
+    return { address: bound, close: timeoutMs => close(app, timeoutMs) }
+  } catch (error) {
+    await app.close()
+    throw error
+  }
+}
+
+async function close(app: FastifyInstance, timeoutMs: number): Promise<void> {
+  const cutOff = setTimeout(() => app.server.closeAllConnections(), timeoutMs)
+  await app.close()
+  clearTimeout(cutOff)
+}
+
+async function listen(app: FastifyInstance, address: HttpAddress, unixMode: string): Promise<HttpAddress> {
+  if (address.kind === 'tcp') {
+    await app.listen({ host: address.host, port: address.port, backlog: BACKLOG })
+    const bound = app.server.address()
+    return typeof bound === 'object' && bound ? { ...address, port: bound.port } : address
+  }
+  await removeStaleSocket(address.path)
+  await app.listen({ path: address.path, backlog: BACKLOG })
+  await chmod(address.path, Number.parseInt(unixMode, 8))
+  return address
+}
+
+async function removeStaleSocket(path: string): Promise<void> {
+  if (await somebodyAnswers(path)) {
+    throw new Error(`${path} is in use: another process answers there`)
+  }
+  await unlink(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error
+  })
+}
+
+function somebodyAnswers(path: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path)
+    socket.setTimeout(1000, () => settle(true))
+    socket.on('connect', () => settle(true))
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      // ENOTSOCK and the like: the path is something else, and nothing that we may delete.
+      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') settle(false)
+      else reject(new Error(`${path} cannot be used as a unix socket: ${error.code}`, { cause: error }))
+    })
+    function settle(answer: boolean): void {
+      socket.destroy()
+      resolve(answer)
+    }
+  })
+}

@@ -1,0 +1,52 @@
+// openapi.yaml and the schemas that the routes validate with say the same.
+
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { parse } from 'yaml'
+import {
+  errorReplySchema,
+  lookupRequestSchema,
+  passdbReplySchema,
+  userdbReplySchema,
+  verifyRequestSchema,
+} from '../../../src/protocols/http/passdb-schemas.js'
+import { listQuerySchema } from '../../../src/protocols/http/userdb-list-route.js'
+
+const contract = parse(readFileSync('openapi.yaml', 'utf8'), { merge: true })
+
+const pairs = {
+  LookupRequest: lookupRequestSchema,
+  VerifyRequest: verifyRequestSchema,
+  PassdbReply: passdbReplySchema,
+  UserdbReply: userdbReplySchema,
+  Error: errorReplySchema,
+}
+
+for (const [name, schema] of Object.entries(pairs)) {
+  t.test(`${name} is the same in openapi.yaml and in the routes`, async t => {
+    t.same(bare(contract.components.schemas[name]), bare(schema))
+  })
+}
+
+t.test('the mask of a listing is the same in openapi.yaml and in the route', async t => {
+  const [mask] = contract.paths['/v1/userdb/users'].get.parameters
+  t.same(mask.schema, bare(listQuerySchema.properties.mask))
+})
+
+/** The schema as plain data, without what only a reader needs. */
+function bare(schema: unknown): unknown {
+  const plain = JSON.parse(JSON.stringify(schema))
+  delete plain.description
+  return sorted(plain)
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value))
+    return value.every(item => typeof item === 'string') ? [...value].sort() : value.map(sorted)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, inner]) => [key, sorted(inner)]),
+  )
+}
