@@ -8,7 +8,7 @@ import t, { type Test } from 'tap'
 import { createAuthority } from './certificates.js'
 import { type RunningDovecot, startDovecot } from './dovecot.js'
 import { imapAnswer } from './mail-clients.js'
-import { findParts, needs } from './parts.js'
+import { findDovecot, needs } from './parts.js'
 import {
   type Answer,
   body,
@@ -25,7 +25,7 @@ const REFUSED = 'NO [AUTHENTICATIONFAILED] Authentication failed.'
 export function testAuthLua(major: '2.3' | '2.4'): void {
   t.test(`auth.lua on Dovecot ${major}`, async t => {
     if (!needs(t, `dovecot-${major}`)) return
-    const installation = findParts()[`dovecot-${major}`]
+    const installation = findDovecot(`dovecot-${major}`)
     if (!installation) return
 
     const folder = await mkdtemp(join(tmpdir(), 'homing-auth-lua-'))

@@ -4,8 +4,9 @@ import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
+import { whyNoMariadb } from './mariadb-server.js'
 
-export type Part = 'dovecot-2.3' | 'dovecot-2.4' | 'mariadb'
+export type Part = Dovecot | 'mariadb'
 
 /** An installed Dovecot: `root` is the folder it must be chrooted to, empty when it is the machine's own. */
 export interface DovecotInstallation {
@@ -13,28 +14,19 @@ export interface DovecotInstallation {
   readonly version: string
 }
 
-export interface Parts {
-  readonly 'dovecot-2.3': DovecotInstallation | undefined
-  readonly 'dovecot-2.4': DovecotInstallation | undefined
-  readonly mariadb: string | undefined
-}
+type Dovecot = 'dovecot-2.3' | 'dovecot-2.4'
 
-/** Where install-parts.mjs puts a Debian trixie with Dovecot 2.4. */
-export function cachedRoot(): string {
-  const cache = process.env.HOMING_TEST_CACHE ?? '/var/cache/homing-test'
-  return join(cache, 'trixie')
-}
+/** The Debian that has this Dovecot; install-parts.mjs makes a folder with it where the machine itself is another. */
+const suites: Readonly<Record<Dovecot, string>> = { 'dovecot-2.3': 'bookworm', 'dovecot-2.4': 'trixie' }
 
-let found: Parts | undefined
+const cache = process.env.HOMING_TEST_CACHE || '/var/cache/homing-test'
 
-/** Looks once per process. */
-export function findParts(): Parts {
-  found ??= {
-    'dovecot-2.3': findDovecot('2.3'),
-    'dovecot-2.4': findDovecot('2.4'),
-    mariadb: ['/usr/sbin/mariadbd', '/usr/local/sbin/mariadbd'].find(existsSync),
-  }
-  return found
+const found = new Map<Dovecot, DovecotInstallation | undefined>()
+
+/** Dovecot starts its processes under several users, so only root can run it as it runs in earnest. */
+export function findDovecot(part: Dovecot): DovecotInstallation | undefined {
+  if (!found.has(part)) found.set(part, process.getuid?.() === 0 ? look(part) : undefined)
+  return found.get(part)
 }
 
 /**
@@ -42,7 +34,7 @@ export function findParts(): Parts {
  * when REQUIRE is `all` or names the part.
  */
 export function needs(t: Test, ...wanted: Part[]): boolean {
-  const missing = wanted.filter(part => findParts()[part] === undefined)
+  const missing = wanted.filter(part => !isThere(part))
   if (missing.length === 0) return true
   const reason = missing.map(part => `${part} is missing: ${howToGet[part]}`).join('; ')
   if (missing.some(isRequired)) t.fail(reason)
@@ -50,7 +42,10 @@ export function needs(t: Test, ...wanted: Part[]): boolean {
   return false
 }
 
-const installHint = 'run `node test/install-parts.mjs` as root on Debian'
+const installHint =
+  process.getuid?.() === 0
+    ? 'run `node test/install-parts.mjs` on Debian'
+    : 'run the tests as root, as Dovecot is in earnest, on Debian after `node test/install-parts.mjs`'
 
 const howToGet: Readonly<Record<Part, string>> = {
   'dovecot-2.3': `${installHint}, or install Dovecot 2.3 with its auth-lua, imapd, pop3d and lmtpd packages`,
@@ -63,16 +58,18 @@ function isRequired(part: Part): boolean {
   return required.includes('all') || required.includes(part)
 }
 
-/** Dovecot starts its processes under several users, so only root can run it as it runs in earnest. */
-function findDovecot(major: '2.3' | '2.4'): DovecotInstallation | undefined {
-  if (process.getuid?.() !== 0) return undefined
-  return ['', cachedRoot()]
+function isThere(part: Part): boolean {
+  return part === 'mariadb' ? whyNoMariadb() === undefined : findDovecot(part) !== undefined
+}
+
+function look(part: Dovecot): DovecotInstallation | undefined {
+  return ['', join(cache, suites[part])]
     .map(root => ({ root, version: versionOf(root) }))
-    .find(({ root, version }) => version.startsWith(`${major}.`) && hasLua(root))
+    .find(({ root, version }) => version.startsWith(`${part.slice('dovecot-'.length)}.`) && hasLua(root))
 }
 
 function versionOf(root: string): string {
-  if (!existsSync(join('/', root, 'usr/sbin/dovecot'))) return ''
+  if (root !== '' && !existsSync(join(root, 'usr/sbin/dovecot'))) return ''
   const command = root === '' ? ['dovecot', '--version'] : ['chroot', root, 'dovecot', '--version']
   try {
     return execFileSync(command[0] ?? '', command.slice(1), {
@@ -85,7 +82,7 @@ function versionOf(root: string): string {
 }
 
 function hasLua(root: string): boolean {
-  return ['usr/lib/dovecot/modules/auth/libauthdb_lua.so', 'usr/lib/dovecot/modules/auth/libdriver_lua.so']
-    .map(path => join('/', root, path))
-    .some(existsSync)
+  return ['usr/lib', 'usr/lib64', 'usr/local/lib'].some(lib =>
+    existsSync(join('/', root, lib, 'dovecot/modules/auth/libauthdb_lua.so')),
+  )
 }
