@@ -5,7 +5,7 @@ import { asciiLower, asciiUpper } from './ascii-case.js'
 import { ConfigError } from './config-error.js'
 import { settings, text } from './setting.js'
 import { domainPart, localPart } from './variable-filters.js'
-import { compileTemplateOf, type Template, userVariables } from './variables.js'
+import { compileTemplateOf, type Template, templateFault, userVariables } from './variables.js'
 
 /** What the rules made of a name: the name to look up, or why nobody can have it. */
 export type NormalisedUsername = { readonly user: string } | { readonly refused: string }
@@ -21,12 +21,15 @@ export const usernameSettings = settings({
   auth_username_format: text(
     'What a login name is looked up as, with variables of the name: %u, %n, %d. Empty: as the client wrote it.',
     '%Lu',
+    { check: format => templateFault(format, userVariables), example: '"%Lu"' },
   ),
   auth_default_realm: text(
     'The domain of a login name that has none. Empty: such names stay as they are.',
     '',
+    {
+      aliases: ['auth_default_domain'],
+    },
   ),
-  auth_default_domain: text("Dovecot 2.4's name of auth_default_realm; set one of the two.", ''),
   auth_username_chars: text(
     'The characters that a login name may have; another one and nobody is looked up. Empty: all but control characters.',
     'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567890.-_@',
@@ -47,7 +50,7 @@ export const usernameLimitBytes = 255
  * then ours: control characters, broken Unicode, length. Throws ConfigError for a setting that can never work.
  */
 export function createUsernameRules(options: UsernameSettings): UsernameRules {
-  const realm = defaultRealm(options)
+  const realm = options.auth_default_realm
   const translate = translation(options.auth_username_translation)
   const findDisallowed = disallowedByteFinder(options.auth_username_chars)
   const format = usernameFormat(options.auth_username_format)
@@ -73,13 +76,6 @@ const empty: NormalisedUsername = { refused: 'Empty username' }
 
 function disallowedText(byte: number): string {
   return `Username character disallowed by auth_username_chars: 0x${byte.toString(16).padStart(2, '0')}`
-}
-
-function defaultRealm({ auth_default_realm: old, auth_default_domain: recent }: UsernameSettings): string {
-  if (old !== '' && recent !== '' && old !== recent) {
-    throw new ConfigError('auth_default_realm and auth_default_domain are one setting: give one of the two')
-  }
-  return old || recent
 }
 
 function usernameFormat(format: string): Template<{ readonly user: string }> | undefined {

@@ -90,6 +90,17 @@ export function compileTemplateOf<S>(variables: Variables<S>, text: string, sett
   }
 }
 
+/** What is wrong with a template, for settings that are checked before anything opens; undefined when nothing is. */
+export function templateFault<S>(text: string, variables: Variables<S>): string | undefined {
+  try {
+    compileTemplateOf(variables, text, '')
+    return undefined
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message.replace(/^: /, '')
+    throw error
+  }
+}
+
 interface Insert<S> {
   readonly reads: readonly string[]
   readonly value: (source: S) => string

@@ -13,7 +13,6 @@ export function driverDeps(
   const usernameRules = createUsernameRules({
     auth_username_format: '%Lu',
     auth_default_realm: '',
-    auth_default_domain: '',
     auth_username_chars: '',
     auth_username_translation: '',
   })

@@ -4,7 +4,6 @@ import { createUsernameRules, type UsernameSettings } from '../../../src/model/u
 const defaults: UsernameSettings = {
   auth_username_format: '%Lu',
   auth_default_realm: '',
-  auth_default_domain: '',
   auth_username_chars: 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567890.-_@',
   auth_username_translation: '',
 }
@@ -46,11 +45,6 @@ t.test('the order is realm, translation, characters, format, emptiness', async t
     normalise('Anna', { auth_default_realm: 'Example.org' }),
     { user: 'anna@example.org' },
     'realm, then format',
-  )
-  t.same(
-    normalise('Anna', { auth_default_domain: 'Example.org' }),
-    { user: 'anna@example.org' },
-    'the 2.4 name',
   )
   t.same(normalise('anna@x', { auth_default_realm: 'example.org' }), { user: 'anna@x' })
   t.same(
@@ -143,7 +137,6 @@ t.test('settings that can never work are refused', async t => {
     [{ auth_username_format: 'anna' }, /all users would be one/],
     [{ auth_username_translation: '#' }, /auth_username_translation/],
     [{ auth_username_translation: 'ä@' }, /auth_username_translation/],
-    [{ auth_default_realm: 'a', auth_default_domain: 'b' }, /give one of the two/],
   ]
   for (const [over, message] of mistakes) t.throws(() => rules(over), { code: 'ERR_CONFIG', message })
 })
