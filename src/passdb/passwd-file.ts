@@ -6,8 +6,9 @@ import { ConfigError } from '../model/config-error.js'
 import { withoutUntrueFlags } from '../model/field-firewall.js'
 import type { LookupPassdb, PassdbLookup } from '../model/passdb.js'
 import type { PasswdAccount } from '../model/passwd-file.js'
+import { findPathHarm } from '../model/safe-path.js'
 import { settings, text } from '../model/setting.js'
-import { compileTemplate } from '../model/variables.js'
+import { compileTemplate, requestVariables, templateFault } from '../model/variables.js'
 import type { PassdbDriver } from './passdb-driver.js'
 
 const options = settings({
@@ -15,6 +16,7 @@ const options = settings({
   username_format: text(
     'What is looked up in the file: %u the whole name, %n only what stands before the @.',
     '%u',
+    { check: value => templateFault(value, requestVariables) },
   ),
   scheme: text('The scheme of passwords without {SCHEME} in this file. Empty: default_password_scheme.', ''),
 })
@@ -44,11 +46,14 @@ export const passwdFile: PassdbDriver<typeof options> = {
 }
 
 function readAccount(account: PasswdAccount, request: AuthRequest, scheme: string): PassdbLookup {
-  const fields = withoutUntrueFlags(
-    new Map(account.extraFields.map(([key, value]) => [key, value.expand(request)])),
-  )
-  if (account.password === undefined) return { result: 'ok', fields }
-  return { result: 'ok', credentials: { stored: withScheme(account.password, scheme) }, fields }
+  const { extraFields, line, password } = account
+  for (const [key, value] of extraFields) {
+    const harm = key.startsWith('userdb_') ? findPathHarm(value, request) : undefined
+    if (harm) return { result: 'internal_failure', reason: `passwd-file, line ${line}: ${key} ${harm}` }
+  }
+  const fields = withoutUntrueFlags(new Map(extraFields.map(([key, value]) => [key, value.expand(request)])))
+  if (password === undefined) return { result: 'ok', fields }
+  return { result: 'ok', credentials: { stored: withScheme(password, scheme) }, fields }
 }
 
 /** `{SCHEME}` and `$1$…` name their scheme themselves (lib-auth/password-scheme.c:password_get_scheme, 2.3.19). */

@@ -6,14 +6,14 @@ import type { AuthRequest } from '../model/auth-request.js'
 import { type ExtraFields, mergeFields, noFields } from '../model/extra-fields.js'
 import { withoutUntrueFlags } from '../model/field-firewall.js'
 import type { LookupPassdb, PassdbLookup } from '../model/passdb.js'
-import { choice, secret, settings, table, text, yesNo } from '../model/setting.js'
+import { choice, settings, table, text, url, yesNo } from '../model/setting.js'
 import { readTruth } from '../model/truth.js'
 import { type ProxyOptions, proxyFields, proxyRoles } from '../routing/proxy-fields.js'
 import { accountColumns } from './account-columns.js'
 import type { PassdbDriver } from './passdb-driver.js'
 
 const options = settings({
-  database_url: secret('The database of this passdb. Empty: the one of the whole service.'),
+  database_url: url('The database of this passdb. Empty: the one of the whole service.', ''),
   table: text(
     'proxy_users, local_users, master_users, or a table of your own; then columns says what is what.',
   ),

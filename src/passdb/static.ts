@@ -3,11 +3,12 @@
 import type { Static } from 'typebox'
 import type { AuthRequest } from '../model/auth-request.js'
 import { ConfigError } from '../model/config-error.js'
-import { type ExtraFields, parseFieldSetting } from '../model/extra-fields.js'
+import { mergeFields, noFields, parseFieldSetting } from '../model/extra-fields.js'
 import { withoutUntrueFlags } from '../model/field-firewall.js'
 import type { LookupPassdb, PassdbLookup } from '../model/passdb.js'
+import { findPathHarm } from '../model/safe-path.js'
 import { secret, settings, table, yesNo } from '../model/setting.js'
-import { compileTemplate } from '../model/variables.js'
+import { compileTemplate, type Template } from '../model/variables.js'
 import type { PassdbDriver } from './passdb-driver.js'
 
 const options = settings({
@@ -25,19 +26,18 @@ export const staticDriver: PassdbDriver<typeof options> = {
   options,
   async open(given, deps) {
     checkPassword(given, deps.name)
-    const fieldsOf = fieldTemplates(given.fields, deps.name)
+    const templates = fieldTemplates(given, deps.name)
+    const nopassword = given.nopassword ? new Map([['nopassword', 'y']]) : noFields
     const secret = given.password === '' ? {} : { credentials: { stored: withScheme(given.password) } }
 
     const passdb: LookupPassdb = {
       kind: 'lookup',
       driver: 'static',
-      async lookup(request): Promise<PassdbLookup> {
-        const fields = fieldsOf(request)
-        return {
-          result: 'ok',
-          fields: given.nopassword ? new Map([...fields, ['nopassword', 'y']]) : fields,
-          ...secret,
-        }
+      async lookup(request) {
+        const found = expandFields(templates, request)
+        return found.result === 'ok'
+          ? { ...found, fields: mergeFields(found.fields, nopassword), ...secret }
+          : found
       },
     }
     return passdb
@@ -61,13 +61,24 @@ function withScheme(password: string): string {
   return /^\{[^}]+\}/.test(password) ? password : `{PLAIN}${password}`
 }
 
+interface FieldTemplate {
+  readonly key: string
+  readonly value: Template
+}
+
+function fieldTemplates({ fields }: Static<typeof options>, name: string): readonly FieldTemplate[] {
+  return Object.entries(fields).map(([key, value]) => {
+    return { key, value: compileTemplate(value, `passdb ${name}: fields.${key}`) }
+  })
+}
+
 /** The fields with their variables filled in; those that are flags and say no are absent. */
-function fieldTemplates(
-  fields: Readonly<Record<string, string>>,
-  name: string,
-): (request: AuthRequest) => ExtraFields {
-  const templates = Object.entries(fields).map(
-    ([key, value]) => [key, compileTemplate(value, `passdb ${name}: fields.${key}`)] as const,
-  )
-  return request => withoutUntrueFlags(new Map(templates.map(([key, value]) => [key, value.expand(request)])))
+function expandFields(templates: readonly FieldTemplate[], request: AuthRequest): PassdbLookup {
+  for (const { key, value } of templates) {
+    const harm = key.startsWith('userdb_') ? findPathHarm(value, request) : undefined
+    const reason = `${key} of ${JSON.stringify(request.user)} ${harm}`
+    if (harm !== undefined) return { result: 'internal_failure', reason }
+  }
+  const fields = new Map(templates.map(({ key, value }) => [key, value.expand(request)]))
+  return { result: 'ok', fields: withoutUntrueFlags(fields) }
 }

@@ -53,3 +53,12 @@ t.test('settings that can never work are a ConfigError', async t => {
   ]
   for (const [given, message] of mistakes) t.rejects(lookUp(given), { code: 'ERR_CONFIG', message })
 })
+
+t.test('a name that would choose another directory for prefetch is internal_failure', async t => {
+  const fields = { userdb_home: '/srv/%d/%n' }
+  t.match(await lookUp({ fields }, 'anna@x'), { result: 'ok', fields: { userdb_home: '/srv/x/anna' } })
+  t.same(await lookUp({ fields }, 'x'), {
+    result: 'internal_failure',
+    reason: 'userdb_home of "x" would have an empty part',
+  })
+})
