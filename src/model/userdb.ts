@@ -16,6 +16,11 @@ export type UserdbLookup =
 
 export interface Userdb {
   readonly driver: string
+  /**
+   * It would know any name. Outside a login the engine asks the passdbs whether the user exists before it
+   * believes it (auth/userdb-static.c without allow_all_users, 2.3.19).
+   */
+  readonly knowsEveryName?: boolean
   /** Finds uid, gid, home and further fields. A database that does not answer is `internal_failure`. */
   lookup(request: AuthRequest, signal?: AbortSignal): Promise<UserdbLookup>
   /**
