@@ -10,8 +10,7 @@ export interface Credentials {
 }
 
 /** A passdb that shows what it has stored; the engine compares. */
-export interface LookupPassdb {
-  readonly kind: 'lookup'
+export interface Passdb {
   /** The driver's name, for logs and traces. */
   readonly driver: string
   /**
@@ -20,8 +19,6 @@ export interface LookupPassdb {
    */
   lookup(request: AuthRequest, signal?: AbortSignal): Promise<PassdbLookup>
 }
-
-export type Passdb = LookupPassdb
 
 /** Why a passdb refused or failed; `reason` may be logged, `cause` holds no parameter and no secret. */
 export interface Refusal<R extends PassdbResult> {

@@ -4,7 +4,7 @@ import { openPasswdFile } from '../database/passwd-file.js'
 import type { AuthRequest } from '../model/auth-request.js'
 import { ConfigError } from '../model/config-error.js'
 import { withoutUntrueFlags } from '../model/field-firewall.js'
-import type { LookupPassdb, PassdbLookup } from '../model/passdb.js'
+import type { Passdb, PassdbLookup } from '../model/passdb.js'
 import type { PasswdAccount } from '../model/passwd-file.js'
 import { findPathHarm } from '../model/safe-path.js'
 import { settings, text } from '../model/setting.js'
@@ -31,8 +31,7 @@ export const passwdFile: PassdbDriver<typeof options> = {
     const normalise = usernameRules.normaliseStored
     const file = await openPasswdFile({ path: given.path, normalise, warn })
 
-    const passdb: LookupPassdb = {
-      kind: 'lookup',
+    const passdb: Passdb = {
       driver: 'passwd-file',
       async lookup(request, signal) {
         const found = await file.find(key.expand(request), signal)

@@ -5,7 +5,7 @@ import type { AccountColumns, AccountRow } from '../database/account-table.js'
 import type { AuthRequest } from '../model/auth-request.js'
 import { type ExtraFields, mergeFields, noFields } from '../model/extra-fields.js'
 import { withoutUntrueFlags } from '../model/field-firewall.js'
-import type { LookupPassdb, PassdbLookup } from '../model/passdb.js'
+import type { Passdb, PassdbLookup } from '../model/passdb.js'
 import { choice, settings, table, text, url, yesNo } from '../model/setting.js'
 import { readTruth } from '../model/truth.js'
 import { type ProxyOptions, proxyFields, proxyRoles } from '../routing/proxy-fields.js'
@@ -39,8 +39,7 @@ export const sql: PassdbDriver<typeof options> = {
     const accounts = database.accountTable({ table: given.table, columns, normalise })
     const read = accountReader(given, columns)
 
-    const passdb: LookupPassdb = {
-      kind: 'lookup',
+    const passdb: Passdb = {
       driver: 'sql',
       async lookup(request, signal) {
         const account = await accounts.find(request.user, signal)

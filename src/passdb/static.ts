@@ -5,7 +5,7 @@ import type { AuthRequest } from '../model/auth-request.js'
 import { ConfigError } from '../model/config-error.js'
 import { mergeFields, noFields, parseFieldSetting } from '../model/extra-fields.js'
 import { withoutUntrueFlags } from '../model/field-firewall.js'
-import type { LookupPassdb, PassdbLookup } from '../model/passdb.js'
+import type { Passdb, PassdbLookup } from '../model/passdb.js'
 import { findPathHarm } from '../model/safe-path.js'
 import { secret, settings, table, yesNo } from '../model/setting.js'
 import { compileTemplate, type Template } from '../model/variables.js'
@@ -30,8 +30,7 @@ export const staticDriver: PassdbDriver<typeof options> = {
     const nopassword = given.nopassword ? new Map([['nopassword', 'y']]) : noFields
     const secret = given.password === '' ? {} : { credentials: { stored: withScheme(given.password) } }
 
-    const passdb: LookupPassdb = {
-      kind: 'lookup',
+    const passdb: Passdb = {
       driver: 'static',
       async lookup(request) {
         const found = expandFields(templates, request)

@@ -49,7 +49,6 @@ export async function openListener(
     usernameRules: createUsernameRules({
       auth_username_format: '%Lu',
       auth_default_realm: '',
-      auth_default_domain: '',
       auth_username_chars: options.usernameChars ?? defaultCharacters,
       auth_username_translation: '',
     }),
@@ -94,7 +93,7 @@ export function sendRaw(port: number, bytes: Buffer | string, silenceMs = 300): 
 function link(lookup: (user: string) => PassdbLookup | Promise<PassdbLookup>): ChainedPassdb {
   return {
     name: 'test',
-    passdb: { kind: 'lookup', driver: 'test', lookup: async request => lookup(request.user) },
+    passdb: { driver: 'test', lookup: async request => lookup(request.user) },
     master: false,
     deny: false,
     skip: 'never',

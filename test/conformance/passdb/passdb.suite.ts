@@ -2,12 +2,12 @@
 
 import type { Test } from 'tap'
 import type { AuthRequest } from '../../../src/model/auth-request.js'
-import type { LookupPassdb } from '../../../src/model/passdb.js'
+import type { Passdb } from '../../../src/model/passdb.js'
 
 /** A passdb made ready with known accounts, and the handles to its world. What a driver cannot have is absent. */
 export interface PassdbUnderTest {
   readonly driver: string
-  readonly passdb: LookupPassdb
+  readonly passdb: Passdb
   /** Two users with stored passwords of their own. */
   readonly known: readonly { readonly user: string; readonly stored: string }[]
   readonly disabled?: string

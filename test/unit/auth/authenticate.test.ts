@@ -186,7 +186,6 @@ function engine(replies: Replies, verdict?: PasswordVerdict, link: Partial<Chain
       names.map((name, index) => ({
         name,
         passdb: {
-          kind: 'lookup',
           driver: 'test',
           lookup: async ({ user }) => {
             lookups.push(user)
