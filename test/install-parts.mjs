@@ -47,7 +47,6 @@ function installOnDebian() {
 
 function missingPackages(wanted, root = '/') {
   const admin = `--admindir=${join(root, 'var/lib/dpkg')}`
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own format
   const { stdout } = run(['dpkg-query', admin, '-W', '-f', '${Package} ${db:Status-Status}\n', ...wanted])
   const installed = new Set(stdout.split('\n').filter(line => line.endsWith(' installed')))
   return wanted.filter(name => !installed.has(`${name} installed`))

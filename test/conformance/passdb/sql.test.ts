@@ -14,7 +14,6 @@ async function openSql(_t: Test): Promise<PassdbUnderTest> {
   const databases = memoryDatabases({ local_users: localUsers() })
   const given = withDefaults(sql.options, { table: 'local_users' })
   const passdb = await sql.open(given, driverDeps(databases))
-  if (passdb.kind !== 'lookup') throw new Error('sql must be a lookup passdb')
   return {
     driver: 'sql',
     passdb,
