@@ -210,7 +210,7 @@ function serverArguments(folder: string, socket: string, pidFile: string, port: 
     '--bind-address=127.0.0.1',
     `--port=${port}`,
     '--skip-name-resolve',
-    '--innodb-buffer-pool-size=32M',
+    '--innodb-buffer-pool-size=128M',
     '--innodb-log-file-size=4M',
     '--innodb-flush-log-at-trx-commit=2',
     '--key-buffer-size=1M',

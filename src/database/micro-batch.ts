@@ -1,0 +1,84 @@
+// Questions that wait at the same moment share one query.
+
+export interface MicroBatchLimits {
+  /** The most questions in one query. */
+  readonly size: number
+  /** So many queries run side by side while all goes well. */
+  readonly parallel: number
+  /** Who has waited so long for a place gets another query beside them, up to `parallelAtMost`. */
+  readonly patienceMs: number
+  readonly parallelAtMost: number
+}
+
+interface Waiter<Answer> {
+  resolve(answer: Answer): void
+  reject(cause: unknown): void
+}
+
+/**
+ * Makes of `askAll`, which answers many keys at once, a function that answers one. A key asked twice in a batch
+ * travels once. Batches leave at the end of the event loop's turn, so that what arrived together goes together;
+ * while `parallel` queries run, the next batch collects.
+ */
+export function createMicroBatch<Answer>(
+  askAll: (keys: readonly string[]) => Promise<(key: string) => Answer>,
+  limits: MicroBatchLimits,
+): (key: string) => Promise<Answer> {
+  let waiting = new Map<string, Waiter<Answer>[]>()
+  let running = 0
+  let isScheduled = false
+  let patience: NodeJS.Timeout | undefined
+
+  function schedule(): void {
+    if (isScheduled || waiting.size === 0) return
+    if (running < limits.parallel) {
+      isScheduled = true
+      setImmediate(send)
+    } else if (running < limits.parallelAtMost && !patience) {
+      patience = setTimeout(send, limits.patienceMs)
+    }
+  }
+
+  function send(): void {
+    isScheduled = false
+    clearTimeout(patience)
+    patience = undefined
+    const batch = takeBatch()
+    if (batch.size === 0) return
+    running++
+    askAll([...batch.keys()])
+      .then(
+        answerOf => settle(batch, (waiter, key) => waiter.resolve(answerOf(key))),
+        cause => settle(batch, waiter => waiter.reject(cause)),
+      )
+      .finally(() => {
+        running--
+        schedule()
+      })
+    schedule()
+  }
+
+  function takeBatch(): Map<string, Waiter<Answer>[]> {
+    const all = waiting
+    waiting = new Map()
+    if (all.size <= limits.size) return all
+    const batch = new Map<string, Waiter<Answer>[]>()
+    for (const [key, waiters] of all) (batch.size < limits.size ? batch : waiting).set(key, waiters)
+    return batch
+  }
+
+  return key =>
+    new Promise((resolve, reject) => {
+      const waiters = waiting.get(key)
+      if (waiters) waiters.push({ resolve, reject })
+      else waiting.set(key, [{ resolve, reject }])
+      schedule()
+    })
+}
+
+function settle<Answer>(
+  batch: Map<string, Waiter<Answer>[]>,
+  each: (waiter: Waiter<Answer>, key: string) => void,
+): void {
+  for (const [key, waiters] of batch) for (const waiter of waiters) each(waiter, key)
+}

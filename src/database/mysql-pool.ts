@@ -1,0 +1,278 @@
+// Connections to the hosts of one database: few, used by many, and never more than the limit.
+
+import type { DatabaseHost } from './database-url.js'
+import type { MysqlConnection } from './mysql-connection.js'
+import { createMysqlHosts, type HostState } from './mysql-hosts.js'
+
+export interface MysqlPoolOptions {
+  readonly hosts: readonly DatabaseHost[]
+  readonly size: number
+  readonly connectTimeoutMs: number
+  /** How long one waits for a connection that others use. */
+  readonly acquireTimeoutMs: number
+  readonly idleTimeoutMs: number
+  readonly connect: (host: DatabaseHost, onLost: (cause: unknown) => void) => Promise<MysqlConnection>
+}
+
+/** A connection lent to one user; Kysely's MysqlDialect knows it by these functions. */
+export interface LentConnection {
+  query(
+    sql: string,
+    parameters: readonly unknown[],
+    callback: (error: unknown, result?: unknown) => void,
+  ): void
+  /** Gives it back. A connection that was lost is closed instead. */
+  release(): void
+  /** This server cannot do what it should (read-only): closed on release, and its host asked again before its next use. */
+  discard(cause: unknown): void
+}
+
+export interface MysqlPool {
+  /** A connection to the most preferred host that is up. Rejects when all are down or all connections stay in use. */
+  acquire(): Promise<LentConnection>
+  /** How many connections exist or are being made. */
+  readonly openCount: number
+  close(): Promise<void>
+}
+
+interface Pooled {
+  readonly host: HostState
+  readonly connection: MysqlConnection
+  /** Takes one of the places in the pool: false before it joined and after it was lost or dropped. */
+  isCounted: boolean
+  idleSince: number
+}
+
+interface Waiter {
+  give(pooled: Pooled): void
+  refuse(cause: unknown): void
+}
+
+export function createMysqlPool(options: MysqlPoolOptions): MysqlPool {
+  const idle: Pooled[] = []
+  const lentOut = new Set<Pooled>()
+  const waiters: Waiter[] = []
+  let open = 0
+  let closed = false
+  let allReturned: (() => void) | undefined
+
+  const hosts = createMysqlHosts(options.hosts, probe)
+  const idleCheck = setInterval(closeIdle, Math.max(10, Math.min(options.idleTimeoutMs / 2, 10_000)))
+  idleCheck.unref()
+
+  async function acquire(): Promise<LentConnection> {
+    if (closed) throw failure('HOMING_DATABASE_CLOSED', 'the database is closed')
+    const best = hosts.best()
+    const index = idle.findLastIndex(pooled => pooled.host === best)
+    const ready = index < 0 ? undefined : idle.splice(index, 1)[0]
+    if (ready) return lend(ready)
+    if (open >= options.size) closeWorst(best)
+    return lend(open < options.size ? await openOne() : await nextReturned())
+  }
+
+  /** Tries the hosts in order. Each one is given the connect deadline, so that a hanging one does not hide the next. */
+  async function openOne(): Promise<Pooled> {
+    open++
+    try {
+      if (!hosts.best()) await hosts.untilOneIsUp()
+      let failed: unknown
+      for (let tries = 0; tries < hosts.all.length; tries++) {
+        const host = hosts.best()
+        if (!host) break
+        try {
+          return await connectTo(host)
+        } catch (cause) {
+          failed = cause
+          hosts.failed(host, cause)
+        }
+      }
+      throw failed ?? failure('HOMING_DATABASE_HOST_DOWN', 'no host is up')
+    } catch (cause) {
+      open--
+      // Who waits for a connection would only learn the same, later.
+      for (const waiter of waiters.splice(0)) waiter.refuse(cause)
+      if (open === 0) allReturned?.()
+      throw cause
+    }
+  }
+
+  async function connectTo(host: HostState, isCounted = true): Promise<Pooled> {
+    const state: { pooled?: Pooled; lostWith?: { cause: unknown } } = {}
+    const connection = await options.connect(host.address, cause => {
+      state.lostWith = { cause }
+      if (state.pooled) lost(state.pooled, cause)
+    })
+    if (state.lostWith) throw state.lostWith.cause
+    state.pooled = { host, connection, isCounted, idleSince: 0 }
+    return state.pooled
+  }
+
+  /** A host that was down: up again once it has answered a query. The connection that showed it is kept. */
+  async function probe(host: HostState): Promise<void> {
+    const deadline = performance.now() + options.connectTimeoutMs
+    const pooled = await connectTo(host, false)
+    try {
+      await answers(pooled.connection, Math.max(1, deadline - performance.now()))
+    } catch (cause) {
+      pooled.connection.destroy()
+      throw cause
+    }
+    if (closed || open >= options.size) return pooled.connection.end()
+    open++
+    pooled.isCounted = true
+    giveBack(pooled)
+  }
+
+  function nextReturned(): Promise<Pooled> {
+    return new Promise((resolve, reject) => {
+      const remove = () => {
+        clearTimeout(timer)
+        const index = waiters.indexOf(waiter)
+        if (index >= 0) waiters.splice(index, 1)
+      }
+      const waiter: Waiter = {
+        give: pooled => {
+          remove()
+          resolve(pooled)
+        },
+        refuse: cause => {
+          remove()
+          reject(cause)
+        },
+      }
+      const timer = setTimeout(
+        () => waiter.refuse(failure('HOMING_DATABASE_BUSY', `all ${options.size} connections stayed in use`)),
+        options.acquireTimeoutMs,
+      )
+      waiters.push(waiter)
+    })
+  }
+
+  function lend(pooled: Pooled): LentConnection {
+    let isReturned = false
+    let isUnfit = false
+    lentOut.add(pooled)
+    return {
+      query: (sql, parameters, callback) => pooled.connection.query(sql, parameters, callback),
+      discard: cause => {
+        isUnfit = true
+        hosts.failed(pooled.host, cause)
+      },
+      release: () => {
+        if (isReturned) return
+        isReturned = true
+        lentOut.delete(pooled)
+        if (isUnfit) void drop(pooled)
+        else giveBack(pooled)
+      },
+    }
+  }
+
+  function giveBack(pooled: Pooled): void {
+    if (!pooled.isCounted) return
+    const next = waiters[0]
+    if (closed) void drop(pooled)
+    else if (next) next.give(pooled)
+    else {
+      pooled.idleSince = performance.now()
+      idle.push(pooled)
+    }
+  }
+
+  /** The connection broke while it was in use or idle. In use, the host is suspected; idle, servers may hang up. */
+  function lost(pooled: Pooled, cause: unknown): void {
+    if (!pooled.isCounted) return
+    pooled.isCounted = false
+    const index = idle.indexOf(pooled)
+    if (index >= 0) idle.splice(index, 1)
+    else {
+      hosts.failed(pooled.host, cause)
+      dropIdle(other => other.host === pooled.host)
+    }
+    gone()
+  }
+
+  async function drop(pooled: Pooled): Promise<void> {
+    if (!pooled.isCounted) return
+    pooled.isCounted = false
+    gone()
+    await pooled.connection.end()
+  }
+
+  function dropIdle(which: (pooled: Pooled) => boolean): void {
+    for (const pooled of idle.filter(which)) {
+      idle.splice(idle.indexOf(pooled), 1)
+      void drop(pooled)
+    }
+  }
+
+  function closeWorst(best: HostState | undefined): void {
+    const worse = idle.find(pooled => pooled.host !== best)
+    if (worse) dropIdle(pooled => pooled === worse)
+  }
+
+  /** One connection less: its place goes to whoever waits longest. */
+  function gone(): void {
+    open--
+    if (closed && open === 0) allReturned?.()
+    if (closed || waiters.length === 0 || open >= options.size) return
+    openOne().then(giveBack, () => {})
+  }
+
+  function closeIdle(): void {
+    const oldest = performance.now() - options.idleTimeoutMs
+    dropIdle(pooled => pooled.idleSince < oldest)
+  }
+
+  return {
+    acquire,
+    get openCount() {
+      return open
+    },
+    close: async () => {
+      if (closed) return
+      closed = true
+      clearInterval(idleCheck)
+      hosts.close()
+      for (const waiter of waiters.splice(0))
+        waiter.refuse(failure('HOMING_DATABASE_CLOSED', 'the database is closed'))
+      await Promise.all(
+        idle.splice(0).map(async pooled => {
+          pooled.isCounted = false
+          open--
+          await pooled.connection.end()
+        }),
+      )
+      if (open > 0) await within(options.acquireTimeoutMs, done => (allReturned = done))
+      for (const pooled of lentOut) pooled.connection.destroy()
+    },
+  }
+}
+
+function answers(connection: MysqlConnection, timeoutMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(
+      () => reject(failure('HOMING_DATABASE_TIMEOUT', `no answer within ${Math.round(timeoutMs)} ms`)),
+      timeoutMs,
+    )
+    connection.query('select 1', [], error => {
+      clearTimeout(timer)
+      if (error) reject(error)
+      else resolve()
+    })
+  })
+}
+
+function within(timeoutMs: number, start: (done: () => void) => void): Promise<void> {
+  return new Promise(resolve => {
+    const timer = setTimeout(resolve, timeoutMs)
+    start(() => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
+}
+
+function failure(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code })
+}

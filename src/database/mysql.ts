@@ -1,0 +1,187 @@
+// MySQL and MariaDB behind Kysely: prepared statements, deadlines, and a second host when the first is down.
+
+import { readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  type CompiledQuery,
+  Kysely,
+  type MysqlPool as KyselyPool,
+  MysqlDialect,
+  type Transaction,
+} from 'kysely'
+import { ConfigError } from '../model/config-error.js'
+import { isConnectionError, isServerUnfit, toDatabaseError } from './database-error.js'
+import type { DatabaseSettings } from './database-settings.js'
+import type { DatabaseLocation } from './database-url.js'
+import { connectMysql, type MysqlTls } from './mysql-connection.js'
+import { createMysqlPool, type LentConnection } from './mysql-pool.js'
+import type { Schema } from './schema.js'
+import { LISTING_FACTOR, type SqlDatabase } from './sql-database.js'
+
+export type MysqlLocation = Extract<DatabaseLocation, { kind: 'mysql' }>
+
+const TRANSACTION_TRIES = 3
+
+/** Connects only when first asked. Throws ConfigError when a TLS file cannot be read. */
+export async function openMysql(location: MysqlLocation, settings: DatabaseSettings): Promise<SqlDatabase> {
+  const tls = await readTls(settings)
+  const connectMs = settings.database_connect_timeout
+  const queryMs = settings.database_query_timeout
+  const open = (limits: { size: number; queryTimeoutMs: number }) =>
+    openKysely(location, settings, tls, limits)
+  const lookups = open({ size: settings.database_pool_size, queryTimeoutMs: queryMs })
+  const listings = open({ size: 2, queryTimeoutMs: queryMs * LISTING_FACTOR })
+
+  return {
+    dialect: 'mysql',
+    name: location.name,
+    builder: lookups,
+    read: async (statement, query, options = {}) => {
+      const kysely = options.isListing ? listings : lookups
+      const limitMs = options.isListing ? (connectMs + queryMs) * LISTING_FACTOR : connectMs + queryMs
+      try {
+        return await within(limitMs, readTwice(kysely, query))
+      } catch (cause) {
+        throw toDatabaseError(cause, statement, location.name)
+      }
+    },
+    transaction: (statement, run) => transact(listings, statement, location.name, run),
+    maintenance: async (statementTimeoutMs, run) => {
+      const kysely = open({ size: 1, queryTimeoutMs: statementTimeoutMs })
+      try {
+        return await kysely.connection().execute(run)
+      } finally {
+        await kysely.destroy()
+      }
+    },
+    close: async () => {
+      await Promise.all([lookups.destroy(), listings.destroy()])
+    },
+  }
+}
+
+function openKysely(
+  location: MysqlLocation,
+  settings: DatabaseSettings,
+  tls: MysqlTls | undefined,
+  limits: { size: number; queryTimeoutMs: number },
+): Kysely<Schema> {
+  const connection = {
+    user: location.user,
+    password: location.password ?? (settings.database_password || undefined),
+    database: location.database,
+    tls,
+    connectTimeoutMs: settings.database_connect_timeout,
+    queryTimeoutMs: limits.queryTimeoutMs,
+  }
+  const pool = createMysqlPool({
+    hosts: location.hosts,
+    size: limits.size,
+    connectTimeoutMs: settings.database_connect_timeout,
+    acquireTimeoutMs: limits.queryTimeoutMs,
+    idleTimeoutMs: settings.database_idle_timeout,
+    connect: (host, onLost) => connectMysql(host, connection, onLost),
+  })
+  const kyselyPool: KyselyPool = {
+    getConnection: callback => {
+      pool.acquire().then(
+        lent => callback(null, forKysely(lent)),
+        cause => callback(cause, undefined as never),
+      )
+    },
+    end: callback => {
+      pool.close().then(() => callback(null), callback)
+    },
+  }
+  return new Kysely<Schema>({ dialect: new MysqlDialect({ pool: async () => kyselyPool }) })
+}
+
+type KyselyConnection = Parameters<Parameters<KyselyPool['getConnection']>[0]>[1]
+
+/** A server that turned read-only is left on the spot: the next acquire goes elsewhere (mysql2#2050). */
+function forKysely(lent: LentConnection): KyselyConnection {
+  return {
+    release: lent.release,
+    query: (sql: string, parameters: unknown, callback?: (error: unknown, result: unknown) => void) => {
+      lent.query(sql, bound(parameters as readonly unknown[]), (error, result) => {
+        if (isServerUnfit(error)) lent.discard(error)
+        callback?.(error, result)
+      })
+    },
+  } as KyselyConnection
+}
+
+/** mysql2 sends numbers as DOUBLE, which some columns and LIMIT do not take; as text every column takes them. */
+function bound(parameters: readonly unknown[]): readonly unknown[] {
+  return parameters.some(isNumber)
+    ? parameters.map(value => (isNumber(value) ? String(value) : value))
+    : parameters
+}
+
+function isNumber(value: unknown): boolean {
+  return typeof value === 'number' || typeof value === 'bigint'
+}
+
+async function readTwice<R>(kysely: Kysely<Schema>, query: CompiledQuery<R>): Promise<readonly R[]> {
+  try {
+    return (await kysely.executeQuery(query)).rows
+  } catch (cause) {
+    if (!isConnectionError(cause)) throw cause
+    return (await kysely.executeQuery(query)).rows
+  }
+}
+
+async function transact<T>(
+  kysely: Kysely<Schema>,
+  statement: string,
+  name: string,
+  run: (transaction: Transaction<Schema>) => Promise<T>,
+): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await kysely.transaction().execute(run)
+    } catch (cause) {
+      if (!isDriverError(cause)) throw cause
+      if (tries >= TRANSACTION_TRIES || !nothingHappened(cause)) throw toDatabaseError(cause, statement, name)
+      await sleep(20 * tries)
+    }
+  }
+}
+
+/** The server said itself that it did nothing: read-only, not in its cluster, deadlock (also Galera's certification). */
+function nothingHappened(cause: unknown): boolean {
+  return isServerUnfit(cause) || (cause as { errno?: unknown }).errno === 1213
+}
+
+function isDriverError(cause: unknown): boolean {
+  return typeof (cause as { code?: unknown } | null)?.code === 'string'
+}
+
+function within<T>(limitMs: number, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      const message = `no answer within ${limitMs} ms, all tries together`
+      reject(Object.assign(new Error(message), { code: 'HOMING_DATABASE_TIMEOUT' }))
+    }, limitMs)
+    work.then(resolve, reject).finally(() => clearTimeout(timer))
+  })
+}
+
+async function readTls(settings: DatabaseSettings): Promise<MysqlTls | undefined> {
+  if (settings.database_tls === 'no') return undefined
+  const [ca, cert, key] = await Promise.all([
+    readPem('database_tls_ca_file', settings.database_tls_ca_file),
+    readPem('database_tls_cert_file', settings.database_tls_cert_file),
+    readPem('database_tls_key_file', settings.database_tls_key_file),
+  ])
+  return { verify: settings.database_tls === 'verify', ca, cert, key }
+}
+
+async function readPem(setting: string, file: string): Promise<string | undefined> {
+  if (file === '') return undefined
+  try {
+    return await readFile(file, 'utf8')
+  } catch (cause) {
+    throw new ConfigError(`${setting}: cannot read ${file} (${(cause as { code?: string }).code})`)
+  }
+}

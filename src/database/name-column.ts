@@ -1,0 +1,99 @@
+// How a column of names is searched so that every spelling of a name is found, on every collation.
+
+import { type RawBuilder, sql } from 'kysely'
+import type { Dialect, SqlDatabase } from './sql-database.js'
+
+/**
+ * The collation only has to find every candidate; whether a row is the wanted user's is decided elsewhere, by the
+ * login rules. So a search may find too much and must never find too little.
+ */
+export interface NameColumn {
+  /** The column as it is compared and ordered. */
+  readonly key: RawBuilder<unknown>
+  /** A wanted name in the same form. */
+  wanted(name: string): RawBuilder<unknown>
+  /** No index can serve this comparison: each lookup reads the whole table. */
+  readonly readsWholeTable: boolean
+}
+
+export interface NameColumns {
+  readonly user: NameColumn
+  /** Present when the name stands in two columns. */
+  readonly domain?: NameColumn
+}
+
+interface Collation {
+  readonly charset: string | null
+  readonly collation: string | null
+}
+
+/** `table` or `database.table`. */
+export function tableParts(table: string): { schema?: string; name: string } {
+  const dot = table.indexOf('.')
+  return dot < 0 ? { name: table } : { schema: table.slice(0, dot), name: table.slice(dot + 1) }
+}
+
+/** The table's name, quoted. */
+export function tableReference(table: string): RawBuilder<unknown> {
+  const { schema, name } = tableParts(table)
+  return schema === undefined ? sql.id(name) : sql.id(schema, name)
+}
+
+/** Asks the database about the columns. Rejects with a DatabaseError. */
+export async function lookUpNameColumns(
+  database: SqlDatabase,
+  table: string,
+  columns: { readonly user: string; readonly domain?: string },
+): Promise<NameColumns> {
+  const collations = database.dialect === 'mysql' ? await lookUpCollations(database, table) : new Map()
+  const column = (name: string) => nameColumn(database.dialect, name, collations.get(name.toLowerCase()))
+  return {
+    user: column(columns.user),
+    ...(columns.domain === undefined ? {} : { domain: column(columns.domain) }),
+  }
+}
+
+async function lookUpCollations(database: SqlDatabase, table: string): Promise<Map<string, Collation>> {
+  const { schema, name } = tableParts(table)
+  const query = sql<{ name: string; charset: string | null; collation: string | null }>`
+    select column_name as name, character_set_name as charset, collation_name as collation
+    from information_schema.columns
+    where table_schema = ${schema === undefined ? sql`database()` : schema} and table_name = ${name}`
+  const rows = await database.read(`columns of ${table}`, query.compile(database.builder))
+  return new Map(rows.map(row => [row.name.toLowerCase(), row]))
+}
+
+function nameColumn(dialect: Dialect, name: string, found: Collation | undefined): NameColumn {
+  const column = sql.id(name)
+  if (dialect === 'sqlite') return plain(sql`${column} collate nocase`, name => sql`${name}`)
+  if (!found) return plain(column, name => sql`${name}`) // the query itself will say what is wrong
+  const { charset, collation } = found
+  if (charset === null || collation === null) {
+    return folded(sql`convert(${column} using utf8mb4)`, name => sql`${name}`)
+  }
+  const inCharset = inCharsetOf(charset, collation)
+  return /_(bin|cs)$/.test(collation) ? folded(column, inCharset) : plain(column, inCharset)
+}
+
+/**
+ * A name that the column's character set cannot hold is an error to MySQL ("illegal mix of collations"), and one
+ * such name would spoil the query of all others; converted, it becomes a name with question marks.
+ */
+function inCharsetOf(charset: string, collation: string): (name: string) => RawBuilder<unknown> {
+  if (charset === 'utf8mb4') return name => sql`${name}`
+  return name => sql`convert(${name} using ${sql.raw(word(charset))}) collate ${sql.raw(word(collation))}`
+}
+
+function plain(key: RawBuilder<unknown>, wanted: NameColumn['wanted']): NameColumn {
+  return { key, wanted, readsWholeTable: false }
+}
+
+function folded(column: RawBuilder<unknown>, wanted: NameColumn['wanted']): NameColumn {
+  return { key: sql`lower(${column})`, wanted: name => sql`lower(${wanted(name)})`, readsWholeTable: true }
+}
+
+/** Character sets and collations are words; the server's answer is not trusted to be one. */
+function word(text: string): string {
+  if (!/^\w+$/.test(text)) throw new Error('a collation whose name is no word')
+  return text
+}

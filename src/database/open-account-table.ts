@@ -1,0 +1,99 @@
+// An AccountTable over SQL: batched lookups and paged listings on one table.
+
+import { ConfigError } from '../model/config-error.js'
+import type { AccountLookup, AccountTable, AccountTableOptions } from './account-table.js'
+import { DatabaseError } from './database-error.js'
+import { BATCH_SIZE, createFindAll, type FindAll } from './find-accounts.js'
+import { listAccounts } from './list-accounts.js'
+import { createMicroBatch } from './micro-batch.js'
+import { lookUpNameColumns, type NameColumns } from './name-column.js'
+import type { SqlDatabase } from './sql-database.js'
+
+interface KnownTable {
+  readonly nameColumns: NameColumns
+  readonly findAll: FindAll
+}
+
+/** Longer than any key column can hold (InnoDB's index limit is 3072 bytes); a query is not made to carry such names. */
+const LONGEST_NAME = 1024
+
+/**
+ * Asks the database about the columns on the first lookup, and again when a lookup failed because of them. Throws ConfigError
+ * for a role that cannot be a key. `open` resolves to the database; it may reject, and is then asked again.
+ */
+export function openAccountTable(
+  open: () => Promise<SqlDatabase>,
+  options: AccountTableOptions,
+  warn: (message: string) => void,
+): AccountTable {
+  if (Object.hasOwn(options.columns, '__proto__')) throw new ConfigError('columns: "__proto__" is no role')
+  let known: Promise<KnownTable> | undefined
+  let hasWarned = false
+
+  const prepare = async (): Promise<KnownTable> => {
+    const database = await open()
+    const { user, domain } = options.columns
+    const nameColumns = await lookUpNameColumns(database, options.table, { user, ...(domain && { domain }) })
+    if (nameColumns.user.readsWholeTable && !hasWarned) {
+      hasWarned = true
+      warn(
+        `${database.name}: ${options.table}.${user} compares letter by letter (a binary or case-sensitive collation): ` +
+          'each lookup reads the whole table; a case-insensitive collation (utf8mb4_general_ci) would use the index',
+      )
+    }
+    return { nameColumns, findAll: createFindAll(database, options, nameColumns) }
+  }
+  const ready = (): Promise<KnownTable> => {
+    known ??= prepare().catch(cause => {
+      known = undefined
+      throw cause
+    })
+    return known
+  }
+  /** The tables may have changed; a database that only does not answer has not. */
+  const forgetIfWrong = (cause: unknown) => {
+    if (!(cause instanceof DatabaseError && cause.temporary)) known = undefined
+    return cause
+  }
+
+  const findBatched = createMicroBatch<AccountLookup>(
+    async names => {
+      try {
+        return await (await ready()).findAll(names)
+      } catch (cause) {
+        throw forgetIfWrong(cause)
+      }
+    },
+    { size: BATCH_SIZE, parallel: 2, patienceMs: 20, parallelAtMost: 16 },
+  )
+
+  return {
+    find: (user, signal) => {
+      if (user.length > LONGEST_NAME) return Promise.resolve({ found: 'none' })
+      const lookup = findBatched(user).catch(failed)
+      return signal ? unlessAborted(lookup, signal) : lookup
+    },
+    async *list(mask) {
+      const database = await open()
+      const { nameColumns } = await ready()
+      yield* listAccounts(database, options, nameColumns, mask)
+    },
+  }
+}
+
+function failed(cause: unknown): AccountLookup {
+  return { found: 'error', cause: cause instanceof Error ? cause : new Error(String(cause)) }
+}
+
+/** The query goes on for the others who share it. */
+function unlessAborted(lookup: Promise<AccountLookup>, signal: AbortSignal): Promise<AccountLookup> {
+  if (signal.aborted) return Promise.resolve(failed(signal.reason))
+  return new Promise(resolve => {
+    const onAbort = () => resolve(failed(signal.reason))
+    signal.addEventListener('abort', onAbort, { once: true })
+    lookup.then(answer => {
+      signal.removeEventListener('abort', onAbort)
+      resolve(answer)
+    })
+  })
+}

@@ -1,0 +1,36 @@
+// What this folder asks of an open database, whichever dialect it speaks.
+
+import type { CompiledQuery, Kysely, Transaction } from 'kysely'
+import type { Schema } from './schema.js'
+
+export type Dialect = 'mysql' | 'sqlite'
+
+export interface SqlDatabase {
+  readonly dialect: Dialect
+  /** The URL without password. */
+  readonly name: string
+  /** Builds queries; what runs them is read and transaction. */
+  readonly builder: Kysely<Schema>
+  /**
+   * The rows of a query that changes nothing. Tried once more, on another connection or host, when the first try
+   * failed for a reason that another one may not know. Rejects with a DatabaseError within the deadline.
+   * `statement` names the query in messages: words, no values.
+   */
+  read<R>(statement: string, query: CompiledQuery<R>, options?: ReadOptions): Promise<readonly R[]>
+  /**
+   * All of it or nothing. Started again when the server was read-only, or asked for it (deadlock): `run` must bear
+   * to be called more than once. Rejects with a DatabaseError; what `run` itself throws comes through.
+   */
+  transaction<T>(statement: string, run: (transaction: Transaction<Schema>) => Promise<T>): Promise<T>
+  /** A connection of its own for long work (DDL), with its own deadline per statement; closed when `run` ends. */
+  maintenance<T>(statementTimeoutMs: number, run: (connection: Kysely<Schema>) => Promise<T>): Promise<T>
+  close(): Promise<void>
+}
+
+export interface ReadOptions {
+  /** For pages of a listing: given more time than a login. */
+  readonly isListing?: boolean
+}
+
+/** How much longer a page of a listing may take than a lookup. */
+export const LISTING_FACTOR = 10

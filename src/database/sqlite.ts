@@ -1,0 +1,114 @@
+// The embedded SQLite behind Kysely. One connection reads, another writes, so that no login waits for a transaction.
+
+import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  CompiledQuery as Compiled,
+  type CompiledQuery,
+  Kysely,
+  SqliteDialect,
+  type Transaction,
+} from 'kysely'
+import { errorCode, toDatabaseError } from './database-error.js'
+import type { DatabaseSettings } from './database-settings.js'
+import type { DatabaseLocation } from './database-url.js'
+import type { Schema } from './schema.js'
+import type { SqlDatabase } from './sql-database.js'
+import { openSqliteFile } from './sqlite-file.js'
+
+export type SqliteLocation = Extract<DatabaseLocation, { kind: 'sqlite' }>
+
+const BUSY_RETRY_MS = 10
+/** How long a write waits for another process's write (the CLI's import, say). */
+const WRITE_PATIENCE_MS = 5000
+
+/** Opens on first use; a file that is missing is made then, readable for its owner alone. */
+export function openSqlite(location: SqliteLocation, settings: DatabaseSettings): SqlDatabase {
+  const isMemory = location.path === ':memory:'
+  const openKysely = (isReader: boolean) =>
+    new Kysely<Schema>({
+      dialect: new SqliteDialect({
+        database: async () => {
+          if (!isMemory) makeFile(location.path)
+          return openSqliteFile(location.path, { isReader })
+        },
+      }),
+    })
+  const writer = openKysely(false)
+  const reader = isMemory ? writer : openKysely(true)
+  const fail = (cause: unknown, statement: string) => toDatabaseError(cause, statement, location.name)
+
+  return {
+    dialect: 'sqlite',
+    name: location.name,
+    builder: reader,
+    read: async (statement, query) => {
+      try {
+        return await readPatiently(reader, query, settings.database_query_timeout)
+      } catch (cause) {
+        throw fail(cause, statement)
+      }
+    },
+    transaction: async (statement, run) => {
+      try {
+        return await writer.connection().execute(connection => immediately(connection, run))
+      } catch (cause) {
+        throw isSqliteError(cause) ? fail(cause, statement) : cause
+      }
+    },
+    maintenance: (_timeoutMs, run) => writer.connection().execute(run),
+    close: async () => {
+      await writer.destroy()
+      if (reader !== writer) await reader.destroy()
+    },
+  }
+}
+
+/** Takes the write lock at the start: a transaction that only finds at its end that it must wait would be lost. */
+export async function immediately<T>(
+  connection: Kysely<Schema>,
+  run: (transaction: Transaction<Schema>) => Promise<T>,
+  patienceMs = WRITE_PATIENCE_MS,
+): Promise<T> {
+  await patiently(patienceMs, () => connection.executeQuery(Compiled.raw('begin immediate')))
+  try {
+    const result = await run(connection as Transaction<Schema>)
+    await patiently(patienceMs, () => connection.executeQuery(Compiled.raw('commit')))
+    return result
+  } catch (cause) {
+    await connection.executeQuery(Compiled.raw('rollback')).catch(() => {})
+    throw cause
+  }
+}
+
+/** The event loop never sleeps in SQLite's own busy handler: another process's lock is waited for here. */
+async function patiently<T>(patienceMs: number, attempt: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + patienceMs
+  for (;;) {
+    try {
+      return await attempt()
+    } catch (cause) {
+      if (!/^SQLITE_(BUSY|LOCKED)/.test(errorCode(cause)) || performance.now() > deadline) throw cause
+      await sleep(BUSY_RETRY_MS)
+    }
+  }
+}
+
+async function readPatiently<R>(
+  reader: Kysely<Schema>,
+  query: CompiledQuery<R>,
+  patienceMs: number,
+): Promise<readonly R[]> {
+  const result = await patiently(patienceMs, () => reader.executeQuery(query))
+  return result.rows
+}
+
+function makeFile(path: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o750 })
+  closeSync(openSync(path, 'a', 0o600))
+}
+
+function isSqliteError(cause: unknown): boolean {
+  return errorCode(cause).startsWith('SQLITE_')
+}
