@@ -65,6 +65,36 @@ t.test('the order is realm, translation, characters, format, emptiness', async t
   t.same(normalise('', { auth_default_realm: 'example.org' }), { refused: 'Empty username' })
 })
 
+t.test('it is what a real Dovecot 2.3.19 made of the same names', async t => {
+  // Read off `doveadm auth lookup` with a static passdb and these settings.
+  const disallowed = (byte: string) => `Username character disallowed by auth_username_chars: ${byte}`
+  const vectors: [Partial<UsernameSettings>, Record<string, string | { refused: string }>][] = [
+    [
+      { auth_default_realm: 'Realm.ORG', auth_username_translation: '#@' },
+      {
+        'Anna@Ex': 'anna@ex',
+        Anna: 'anna@realm.org',
+        'anna#x': 'anna@x@realm.org',
+        'a@b@c': 'a@b@c',
+        '@x': '@x',
+      },
+    ],
+    [
+      { auth_username_format: '%Ln', auth_username_chars: '' },
+      { 'Anna@Ex': 'anna', 'a@b@c': 'a', ÄB: 'Äb', "o'b": "o'b", '@x': { refused: 'Empty username' } },
+    ],
+    [
+      { auth_username_format: '%n@%Ld', auth_username_translation: '#@#+' },
+      { 'Anna@Ex': 'Anna@ex', Anna: 'Anna@', 'anna#x': { refused: disallowed('0x2b') } },
+    ],
+  ]
+  for (const [settings, names] of vectors) {
+    for (const [name, user] of Object.entries(names)) {
+      t.same(normalise(name, settings), typeof user === 'string' ? { user } : user, name)
+    }
+  }
+})
+
 t.test('with all characters allowed, control characters and broken Unicode are still refused', async t => {
   const all = { auth_username_chars: '' }
   for (const name of [

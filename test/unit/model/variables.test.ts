@@ -52,6 +52,8 @@ t.test('variables have their values, under the names of Dovecot 2.3 and of 2.4',
   for (const [template, value] of Object.entries(values)) t.equal(expand(template), value, template)
 })
 
+// All of these but those with a default of a text were read off static passdbs of Dovecot 2.3.19 and 2.4.1. The one
+// difference: both cut between bytes and we between characters, so that no half of an ä is handed on.
 t.test('a modifier or a filter changes the value, and several do so from left to right', async t => {
   const values: Record<string, string> = {
     '%Lu': 'anna@example.org@x',
