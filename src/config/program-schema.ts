@@ -1,0 +1,61 @@
+// Everything an operator can set: the settings of every folder, the driver tables, and the chain nobody wrote down.
+
+import { databaseSettings } from '../database/database-settings.js'
+import { settings, text } from '../model/setting.js'
+import { usernameSettings } from '../model/username.js'
+import { passdbDrivers } from '../passdb/drivers.js'
+import { passwordSettings } from '../password/password-settings.js'
+import { httpSettings } from '../protocols/http/http-settings.js'
+import { logSettings } from '../telemetry/logger.js'
+import { userdbDrivers } from '../userdb/drivers.js'
+import type { Config, ConfigSchema } from './config.js'
+
+const masterSettings = settings({
+  auth_master_user_separator: text(
+    'What stands between login user and master user in a name (`anna*admin`): its first character counts. Empty: no master logins.',
+    '',
+  ),
+})
+
+const programSettings = settings({
+  ...httpSettings.properties,
+  ...databaseSettings.properties,
+  ...usernameSettings.properties,
+  ...masterSettings.properties,
+  ...passwordSettings.properties,
+  ...logSettings.properties,
+})
+
+export type HomingConfig = Config<typeof programSettings>
+
+/**
+ * The guide's intent made right: proxied users first, an unknown one goes on to the local users; an error or a
+ * disabled account stops there. The userdb finds local users; proxied ones are listed beside them.
+ */
+export const programSchema = {
+  settings: programSettings,
+  passdbDrivers,
+  userdbDrivers,
+  defaultPassdbs: [
+    {
+      name: 'proxy',
+      driver: 'sql',
+      table: 'proxy_users',
+      result_success: 'return-ok',
+      result_failure: 'continue',
+      result_internalfail: 'return-fail',
+    },
+    {
+      name: 'local',
+      driver: 'sql',
+      table: 'local_users',
+      result_success: 'return-ok',
+      result_failure: 'return-fail',
+      result_internalfail: 'return-fail',
+    },
+  ],
+  defaultUserdbs: [
+    { name: 'local', driver: 'sql', table: 'local_users' },
+    { name: 'proxy', driver: 'sql', table: 'proxy_users' },
+  ],
+} satisfies ConfigSchema<typeof programSettings>

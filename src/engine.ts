@@ -1,0 +1,129 @@
+// A configuration → an engine with its databases open. The service puts listeners before it; the command line asks it.
+
+import type { Auth } from './auth/auth.js'
+import { type ChainedPassdb, mechanismSet } from './auth/chained-passdb.js'
+import type { ChainedUserdb } from './auth/chained-userdb.js'
+import { createAuth } from './auth/create-auth.js'
+import { createChain } from './auth/passdb-chain.js'
+import type { HomingConfig } from './config/program-schema.js'
+import { createDatabases, type Database, type Databases } from './database/open-database.js'
+import type { AuthEvent } from './model/auth-event.js'
+import { systemClock } from './model/clock.js'
+import { type FieldSetting, parseFieldSetting } from './model/extra-fields.js'
+import { createUsernameRules } from './model/username.js'
+import { passdbDrivers } from './passdb/drivers.js'
+import type { PassdbDeps, PassdbDriver } from './passdb/passdb-driver.js'
+import { createPasswordVerifier } from './password/create-password-verifier.js'
+import type { PasswordVerifier } from './password/password-verifier.js'
+import { userdbDrivers } from './userdb/drivers.js'
+import type { UserdbDriver } from './userdb/userdb-driver.js'
+
+export interface Engine {
+  readonly auth: Auth
+  readonly verifier: PasswordVerifier
+  readonly databases: Databases
+  /** The database of the whole service. */
+  readonly database: Database
+  /** Ends workers and connections; what is under way ends as internal_failure. */
+  close(): Promise<void>
+}
+
+export interface EngineDeps {
+  /** Told of every answered question. */
+  readonly report: (event: AuthEvent) => void
+  /** Told of what works but should not stay so. */
+  readonly warn: (message: string) => void
+}
+
+/**
+ * Opens everything the configuration names. A database that is down does not stop it. Throws ConfigError for
+ * settings that can never work, with nothing left open.
+ */
+export async function openEngine(config: HomingConfig, { report, warn }: EngineDeps): Promise<Engine> {
+  const { settings } = config
+  const databases = createDatabases(settings, { warn })
+  const verifier = createPasswordVerifier(settings)
+  const close = async () => {
+    await verifier.close()
+    await databases.close()
+  }
+  try {
+    const usernameRules = createUsernameRules(settings)
+    const depsOf = (name: string): PassdbDeps => ({
+      databases,
+      usernameRules,
+      name,
+      defaultDatabaseUrl: settings.database_url,
+      warn: message => warn(`${name}: ${message}`),
+    })
+    const auth = createAuth({
+      chain: createChain(await openPassdbs(config, depsOf)),
+      userdbs: await openUserdbs(config, depsOf),
+      usernameRules,
+      masterUserSeparator: settings.auth_master_user_separator,
+      verifier,
+      clock: systemClock,
+      report,
+    })
+    return { auth, verifier, databases, database: databases.open(settings.database_url), close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+type DepsOf = (name: string) => PassdbDeps
+
+async function openPassdbs(config: HomingConfig, depsOf: DepsOf): Promise<ChainedPassdb[]> {
+  const drivers: Readonly<Record<string, PassdbDriver>> = passdbDrivers
+  const links: ChainedPassdb[] = []
+  for (const { name, driver, settings, options } of config.passdbs) {
+    const passdb = await driverNamed(drivers, driver).open(options as never, depsOf(`passdb ${name}`))
+    links.push({
+      name,
+      passdb,
+      master: settings.master,
+      deny: settings.deny,
+      skip: settings.skip,
+      resultSuccess: settings.result_success,
+      resultFailure: settings.result_failure,
+      resultInternalfail: settings.result_internalfail,
+      defaultFields: fieldSettings(settings.default_fields),
+      overrideFields: fieldSettings(settings.override_fields),
+      defaultPasswordScheme: settings.default_password_scheme,
+      ...(settings.mechanisms_filter.length > 0 && { mechanisms: mechanismSet(settings.mechanisms_filter) }),
+      ...(settings.username_filter.length > 0 && { usernameFilter: settings.username_filter }),
+    })
+  }
+  return links
+}
+
+async function openUserdbs(config: HomingConfig, depsOf: DepsOf): Promise<ChainedUserdb[]> {
+  const drivers: Readonly<Record<string, UserdbDriver>> = userdbDrivers
+  const links: ChainedUserdb[] = []
+  for (const { name, driver, settings, options } of config.userdbs) {
+    const userdb = await driverNamed(drivers, driver).open(options as never, depsOf(`userdb ${name}`))
+    links.push({
+      name,
+      userdb,
+      skip: settings.skip,
+      resultSuccess: settings.result_success,
+      resultFailure: settings.result_failure,
+      resultInternalfail: settings.result_internalfail,
+      defaultFields: fieldSettings(settings.default_fields),
+      overrideFields: fieldSettings(settings.override_fields),
+    })
+  }
+  return links
+}
+
+/** The configuration was read against the same table: a name that is not in it is a bug. */
+function driverNamed<D>(drivers: Readonly<Record<string, D>>, name: string): D {
+  const driver = Object.hasOwn(drivers, name) ? drivers[name] : undefined
+  if (!driver) throw new Error(`no driver ${name}`)
+  return driver
+}
+
+function fieldSettings(fields: Readonly<Record<string, string>>): FieldSetting[] {
+  return Object.entries(fields).map(([key, value]) => parseFieldSetting(key, value))
+}

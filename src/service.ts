@@ -1,0 +1,95 @@
+// The composition root: a configuration in, a service that starts and stops out.
+
+import { formatListenAddress, type ListenAddress, parseListenAddress } from './config/listen-address.js'
+import type { HomingConfig } from './config/program-schema.js'
+import { type Engine, openEngine } from './engine.js'
+import { ConfigError } from './model/config-error.js'
+import { type HttpListener, openHttpListener } from './protocols/http/listen.js'
+import type { Readiness, Services } from './protocols/services.js'
+import { type OpenLogger, openLogger } from './telemetry/logger.js'
+import { createMetrics } from './telemetry/metrics.js'
+import { createAuthReport } from './telemetry/report-auth.js'
+
+export interface Service {
+  readonly engine: Engine
+  /** Where it answers, port 0 replaced by the real one: `127.0.0.1:8080`, `unix:/run/homing/http.sock`. */
+  readonly addresses: readonly string[]
+  /**
+   * Says 503 on /readyz, waits `shutdown_delay`, stops listening, lets every request that has begun finish, and
+   * closes everything. Never throws.
+   */
+  stop(): Promise<void>
+}
+
+/**
+ * Starts to answer on every address of the configuration. When it throws (an address in use, a setting that can
+ * never work) nothing is left open.
+ */
+export async function startService(config: HomingConfig): Promise<Service> {
+  const { settings } = config
+  const logger = openLogger(settings)
+  const { log } = logger
+  const metrics = createMetrics()
+  const engine = await openEngine(config, {
+    report: createAuthReport(log, metrics),
+    warn: message => log.warn(message),
+  })
+  let stopping = false
+  const services: Services = {
+    auth: engine.auth,
+    readiness: () => readinessOf(engine, stopping),
+    metrics: () => metrics.text(),
+    reportBug: (where, error) => {
+      metrics.countBug()
+      log.error({ cause: error }, `bug: ${where}`)
+    },
+  }
+
+  const open: HttpListener[] = []
+  const closeAll = () => closeEverything(open, engine, logger, settings.shutdown_timeout)
+  try {
+    await engine.verifier.warmUp()
+    log.info({ implementations: engine.verifier.describe() }, 'password schemes')
+    for (const text of settings.listen) open.push(await openHttpListener(services, settings, addressOf(text)))
+    const addresses = open.map(({ address }) => formatListenAddress(address))
+    log.info({ addresses }, 'ready')
+    return { engine, addresses, stop }
+  } catch (error) {
+    await closeAll()
+    throw error
+  }
+
+  async function stop(): Promise<void> {
+    if (stopping) return
+    stopping = true
+    log.info('stopping')
+    await new Promise(resolve => setTimeout(resolve, settings.shutdown_delay))
+    await closeAll()
+  }
+}
+
+/** The configuration has been checked: an address that cannot be read is one that was never checked. */
+function addressOf(text: string): ListenAddress {
+  const parsed = parseListenAddress(text)
+  if ('wrong' in parsed) throw new ConfigError(`listen: ${parsed.wrong} (right: ${parsed.right})`)
+  return parsed.address
+}
+
+const PING_DEADLINE_MS = 900
+
+async function readinessOf(engine: Engine, stopping: boolean): Promise<Readiness> {
+  if (stopping) return 'stopping'
+  const answers = await engine.database.ping(AbortSignal.timeout(PING_DEADLINE_MS)).catch(() => false)
+  return answers ? 'ready' : 'degraded'
+}
+
+async function closeEverything(
+  listeners: readonly HttpListener[],
+  engine: Engine,
+  logger: OpenLogger,
+  timeoutMs: number,
+): Promise<void> {
+  await Promise.allSettled(listeners.map(listener => listener.close(timeoutMs)))
+  await Promise.allSettled([engine.close()])
+  logger.flush()
+}
