@@ -78,7 +78,7 @@ async function openPassdbs(config: HomingConfig, depsOf: DepsOf): Promise<Chaine
   const drivers: Readonly<Record<string, PassdbDriver>> = passdbDrivers
   const links: ChainedPassdb[] = []
   for (const { name, driver, settings, options } of config.passdbs) {
-    const passdb = await driverNamed(drivers, driver).open(options as never, depsOf(`passdb ${name}`))
+    const passdb = await driverNamed(drivers, driver).open(options as never, depsOf(name))
     links.push({
       name,
       passdb,
@@ -102,7 +102,7 @@ async function openUserdbs(config: HomingConfig, depsOf: DepsOf): Promise<Chaine
   const drivers: Readonly<Record<string, UserdbDriver>> = userdbDrivers
   const links: ChainedUserdb[] = []
   for (const { name, driver, settings, options } of config.userdbs) {
-    const userdb = await driverNamed(drivers, driver).open(options as never, depsOf(`userdb ${name}`))
+    const userdb = await driverNamed(drivers, driver).open(options as never, depsOf(name))
     links.push({
       name,
       userdb,

@@ -56,6 +56,6 @@ export const programSchema = {
   ],
   defaultUserdbs: [
     { name: 'local', driver: 'sql', table: 'local_users' },
-    { name: 'proxy', driver: 'sql', table: 'proxy_users' },
+    { name: 'proxy', driver: 'sql', table: 'proxy_users', list_only: true },
   ],
 } satisfies ConfigSchema<typeof programSettings>

@@ -1,63 +1,90 @@
 // What the passdb and userdb routes take and give, as JSON schemas. openapi.yaml says the same (a test compares them).
 
-import { type Static, Type } from 'typebox'
+const text = { type: 'string' } as const
+const flag = { type: 'boolean' } as const
 
-const optionalText = Type.Optional(Type.String())
+const lookupProperties = {
+  user: text,
+  protocol: text,
+  mechanism: text,
+  secured: text,
+  remote_ip: text,
+  local_ip: text,
+  real_remote_ip: text,
+  session: text,
+  client_id: text,
+  local_name: text,
+  master_user: text,
+  skip_password_check: flag,
+} as const
 
-/** The request of contract.md. Keys that are not named here are ignored. */
-export const lookupRequestSchema = Type.Object({
-  user: Type.String(),
-  protocol: optionalText,
-  mechanism: optionalText,
-  secured: optionalText,
-  remote_ip: optionalText,
-  local_ip: optionalText,
-  real_remote_ip: optionalText,
-  session: optionalText,
-  client_id: optionalText,
-  local_name: optionalText,
-  master_user: optionalText,
-  skip_password_check: Type.Optional(Type.Boolean()),
-})
+/** The request of the contract. Keys that are not named here are ignored. */
+export const lookupRequestSchema = {
+  type: 'object',
+  required: ['user'],
+  properties: lookupProperties,
+} as const
 
 /** The same with the password that is to be verified. */
-export const verifyRequestSchema = Type.Object({
-  ...lookupRequestSchema.properties,
-  password: Type.String(),
-})
-
-export type LookupRequestBody = Static<typeof lookupRequestSchema>
-export type VerifyRequestBody = Static<typeof verifyRequestSchema>
-
-const word = <const W extends string>(words: readonly W[]) => Type.Unsafe<W>({ type: 'string', enum: words })
-const fields = Type.Unsafe<Record<string, string>>({
+export const verifyRequestSchema = {
   type: 'object',
-  additionalProperties: { type: 'string' },
-})
+  required: ['user', 'password'],
+  properties: { ...lookupProperties, password: text },
+} as const
+
+/** A body that the schema lets through. */
+type BodyOf<
+  S extends { required: readonly string[]; properties: Readonly<Record<string, { type: string }>> },
+> = {
+  readonly [K in Extract<keyof S['properties'], S['required'][number]>]: ValueOf<S['properties'][K]>
+} & {
+  readonly [K in Exclude<keyof S['properties'], S['required'][number]>]?: ValueOf<S['properties'][K]>
+}
+type ValueOf<P> = P extends { type: 'boolean' } ? boolean : string
+
+export type LookupRequestBody = BodyOf<typeof lookupRequestSchema>
+export type VerifyRequestBody = BodyOf<typeof verifyRequestSchema>
+
+const fields = { type: 'object', additionalProperties: text } as const
 
 /** A verdict: 200, or 503 for `internal_failure`. */
-export const passdbReplySchema = Type.Object({
-  result: word([
-    'ok',
-    'password_mismatch',
-    'user_unknown',
-    'user_disabled',
-    'pass_expired',
-    'scheme_not_available',
-    'internal_failure',
-  ]),
-  user: Type.String(),
-  reason: optionalText,
-  fields,
-})
+export const passdbReplySchema = {
+  type: 'object',
+  required: ['result', 'user', 'fields'],
+  properties: {
+    result: {
+      type: 'string',
+      enum: [
+        'ok',
+        'password_mismatch',
+        'user_unknown',
+        'user_disabled',
+        'pass_expired',
+        'scheme_not_available',
+        'internal_failure',
+      ],
+    },
+    user: text,
+    reason: text,
+    fields,
+  },
+} as const
 
 /** What the userdb says: 200, or 503 for `internal_failure`. */
-export const userdbReplySchema = Type.Object({
-  result: word(['ok', 'user_unknown', 'internal_failure']),
-  user: Type.String(),
-  reason: optionalText,
-  fields,
-})
+export const userdbReplySchema = {
+  type: 'object',
+  required: ['result', 'user', 'fields'],
+  properties: {
+    result: { type: 'string', enum: ['ok', 'user_unknown', 'internal_failure'] },
+    user: text,
+    reason: text,
+    fields,
+  },
+} as const
 
 /** Why a request was not understood or not allowed; never repeats what was sent. */
-export const errorReplySchema = Type.Object({ error: Type.String(), message: Type.String() })
+export const errorReplySchema = {
+  type: 'object',
+  required: ['error', 'message'],
+  properties: { error: text, message: text },
+} as const

@@ -2,12 +2,14 @@
 
 import { Readable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
-import { Type } from 'typebox'
 import type { Services } from '../services.js'
 import { tabEscape } from '../tab-escape.js'
 import { DOVECOT_FIELDS, wantsDovecotFields } from './reply.js'
 
-export const listQuerySchema = Type.Object({ mask: Type.Optional(Type.String({ maxLength: 1024 })) })
+export const listQuerySchema = {
+  type: 'object',
+  properties: { mask: { type: 'string', maxLength: 1024 } },
+} as const
 
 /**
  * Mounts the listing. As JSON an array of names; as Dovecot fields one escaped name per line, ended by an
