@@ -17,7 +17,7 @@ export class FairQueue<T> {
   }
 
   get longest(): number {
-    return this.#usersWith.length - 1
+    return Math.max(0, this.#usersWith.length - 1)
   }
 
   lengthOf(user: string): number {

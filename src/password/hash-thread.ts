@@ -41,7 +41,7 @@ export class HashThread<B extends { readonly message: HashBatch }> {
       workerData,
       env: {},
       execArgv: [],
-      resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 },
+      resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 2 },
     })
     // A waiting request keeps the process alive by its own deadline; an idle thread must not.
     this.#worker.unref()

@@ -62,7 +62,7 @@ function simd(wordBytes: 4 | 8): Lanes {
   const bits = wordBytes * 8
   const wide = (opcode: number): Code => [0xfd, ...unsigned(opcode)]
   const memory = (opcode: number, align: number, offset: number): Code => [
-    ...wide(opcode),
+    wide(opcode),
     align,
     ...unsigned(offset),
   ]
@@ -89,7 +89,7 @@ function simd(wordBytes: 4 | 8): Lanes {
 
 /** `a b op c op d op …` */
 const joined = (operation: Code, operands: readonly Code[]): Code =>
-  operands.flatMap((operand, i) => (i === 0 ? operand : code(operand, operation)))
+  operands.map((operand, i) => (i === 0 ? operand : code(operand, operation)))
 
 export const lanes = {
   scalar: { 4: scalar(4), 8: scalar(8) },

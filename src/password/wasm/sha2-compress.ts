@@ -25,7 +25,7 @@ export function compressFunction(sha: Sha2, lanes: Lanes, layout: CompressLayout
   const word = sha.wordBytes * lanes.count
   const variables = [0, 1, 2, 3, 4, 5, 6, 7]
   const schedule = Array.from({ length: 16 }, (_, i) => i)
-  const sixteen = (more: boolean) => schedule.flatMap(i => round(sha, lanes, i, more))
+  const sixteen = (more: boolean) => schedule.map(i => round(sha, lanes, i, more))
   const lastRounds = layout.roundConstantsAt + (sha.rounds - 16) * sha.wordBytes
   return {
     parameters: [I32],

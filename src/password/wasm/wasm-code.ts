@@ -1,16 +1,17 @@
 // Instructions and modules of WebAssembly as bytes: just enough to emit a hash function at start-up.
 
-export type Code = readonly number[]
+/** Bytes, nested as they were put together; they are laid flat once, at the end. */
+export type Code = readonly (number | Code)[]
 
 export const I32 = 0x7f
 export const I64 = 0x7e
 export const V128 = 0x7b
 
 /** Instructions one after the other. */
-export const code = (...parts: readonly Code[]): Code => parts.flat()
+export const code = (...parts: readonly Code[]): Code => parts
 
 /** Unsigned LEB128. */
-export function unsigned(value: number): Code {
+export function unsigned(value: number): Bytes {
   const bytes: number[] = []
   let rest = value
   do {
@@ -22,7 +23,7 @@ export function unsigned(value: number): Code {
 }
 
 /** Signed LEB128. */
-export function signed(value: bigint): Code {
+export function signed(value: bigint): Bytes {
   const bytes: number[] = []
   let rest = value
   for (;;) {
@@ -52,7 +53,7 @@ export const i32 = {
 } as const
 
 /** Repeats while `condition`, which stands after the body, leaves something other than zero. */
-export const loop = (body: Code, condition: Code): Code => [0x03, 0x40, ...body, ...condition, 0x0d, 0, 0x0b]
+export const loop = (body: Code, condition: Code): Code => [0x03, 0x40, body, condition, 0x0d, 0, 0x0b]
 
 export interface WasmFunction {
   readonly exportAs?: string
@@ -69,7 +70,7 @@ export function wasmModule(functions: readonly WasmFunction[]): Uint8Array {
     f.exportAs === undefined ? [] : [[...name(f.exportAs), 0, ...unsigned(i)]],
   )
   const bodies = functions.map(f => {
-    const body = [...vector(f.locals.map(l => [1, l])), ...f.body, 0x0b]
+    const body = flat([...vector(f.locals.map(l => [1, l])), f.body, 0x0b])
     return [...unsigned(body.length), ...body]
   })
   return Uint8Array.from([
@@ -82,6 +83,16 @@ export function wasmModule(functions: readonly WasmFunction[]): Uint8Array {
   ])
 }
 
-const vector = (items: readonly Code[]): Code => [...unsigned(items.length), ...items.flat()]
-const section = (id: number, content: Code): Code => [id, ...unsigned(content.length), ...content]
-const name = (text: string): Code => [...unsigned(text.length), ...Buffer.from(text)]
+type Bytes = readonly number[]
+
+const vector = (items: readonly Bytes[]): Bytes => [...unsigned(items.length), ...items.flat()]
+const section = (id: number, content: Bytes): Bytes => [id, ...unsigned(content.length), ...content]
+const name = (text: string): Bytes => [...unsigned(text.length), ...Buffer.from(text)]
+
+function flat(nested: Code, into: number[] = []): number[] {
+  for (const part of nested) {
+    if (typeof part === 'number') into.push(part)
+    else flat(part, into)
+  }
+  return into
+}

@@ -1,0 +1,71 @@
+// Whatever computes sha-crypt on this machine, it computes the same.
+
+import { randomBytes, randomInt } from 'node:crypto'
+import t from 'tap'
+import { portableShaCrypt } from '../../../src/password/portable-sha-crypt.js'
+import {
+  PASSWORD_MAX,
+  SALT_MAX,
+  type ShaCryptHash,
+  type ShaCryptInput,
+  shaCryptShape,
+} from '../../../src/password/sha-crypt-engine.js'
+import { wasmShaCrypt } from '../../../src/password/wasm/wasm-sha-crypt.js'
+import { webAssembly } from '../../../src/password/wasm/web-assembly.js'
+
+const hashes: readonly ShaCryptHash[] = ['sha256', 'sha512']
+
+const randomInput = (passwordBytes: number, saltBytes: number, rounds: number): ShaCryptInput => ({
+  password: randomBytes(passwordBytes),
+  salt: randomBytes(saltBytes),
+  rounds,
+})
+
+/** Every length that puts the digest elsewhere in its block, and the longest there are. */
+const lengths = [...Array.from({ length: 70 }, (_, i) => i), 127, 128, 129, 255, 256, PASSWORD_MAX]
+
+for (const hash of hashes) {
+  const portable = portableShaCrypt(hash)
+  const expected = (input: ShaCryptInput) => portable.digests([input])[0]?.toString('hex')
+
+  for (const width of ['scalar', 'simd'] as const) {
+    t.test(`${hash}-crypt by ${width} WebAssembly is what node:crypto computes`, async t => {
+      if (!webAssembly) throw new Error('this Node has no WebAssembly')
+      const engine = wasmShaCrypt(webAssembly, hash, width)
+      for (const length of lengths) {
+        const rounds = 1000 + randomInt(42)
+        const input = randomInput(length, randomInt(SALT_MAX + 1), rounds)
+        t.equal(
+          engine.digests([input])[0]?.toString('hex'),
+          expected(input),
+          `${length} bytes, ${rounds} rounds`,
+        )
+      }
+    })
+  }
+
+  t.test(
+    `${hash}-crypt of different passwords in the lanes of one pass do not disturb each other`,
+    async t => {
+      if (!webAssembly) throw new Error('this Node has no WebAssembly')
+      const engine = wasmShaCrypt(webAssembly, hash, 'simd')
+      for (let n = 0; n < 40; n++) {
+        const inputs = sameShape(hash, engine.lanes, 1000 + n)
+        const digests = engine.digests(inputs).map(digest => digest.toString('hex'))
+        t.strictSame(digests, inputs.map(expected), inputs.map(i => i.password.length).join(', '))
+      }
+    },
+  )
+}
+
+/** Inputs of different lengths that may share a pass. */
+function sameShape(hash: ShaCryptHash, count: number, rounds: number): ShaCryptInput[] {
+  const first = randomInput(randomInt(100), randomInt(SALT_MAX + 1), rounds)
+  const shape = shaCryptShape(hash, rounds, first.password.length, first.salt.length)
+  const inputs = [first]
+  while (inputs.length < count) {
+    const next = randomInput(randomInt(100), randomInt(SALT_MAX + 1), rounds)
+    if (shaCryptShape(hash, rounds, next.password.length, next.salt.length) === shape) inputs.push(next)
+  }
+  return inputs
+}

@@ -1,0 +1,179 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { HashPool, type HashPoolOptions } from '../../../src/password/hash-pool.js'
+import type { HashOutcome } from '../../../src/password/hash-task.js'
+
+const program = new URL('./fixtures/obedient-worker.js', import.meta.url)
+const folder = mkdtempSync(join(tmpdir(), 'homing-hash-pool-'))
+t.teardown(() => rmSync(folder, { recursive: true }))
+let files = 0
+const newFile = () => join(folder, String(files++))
+
+function poolOf(options: Partial<HashPoolOptions> = {}) {
+  const pool = new HashPool({
+    threads: 1,
+    queueLimit: 100,
+    timeoutMs: 20_000,
+    timeLimitMs: 10_000,
+    memoryLimitBytes: 2 ** 30,
+    program,
+    ...options,
+  })
+  let users = 0
+  /** One request of a user of its own. */
+  const ask = async (password: string, user = `user ${users++}`, signal?: AbortSignal): Promise<string> => {
+    const hash = { kind: 'sha512-crypt', salt: Buffer.from('salt'), rounds: 5000 } as const
+    const request = { hash, password: Buffer.from(password), user, ...(signal ? { signal } : {}) }
+    return textOf(await pool.run(request))
+  }
+  return { pool, ask }
+}
+
+const textOf = (outcome: HashOutcome): string =>
+  'digest' in outcome ? outcome.digest.toString() : `unavailable: ${outcome.unavailable}`
+
+t.test('a pool starts no thread before it is needed, and keeps the one it started', async t => {
+  const { pool, ask } = poolOf({ threads: 4 })
+  t.equal(pool.stats.threads, 0)
+  t.equal(await ask('one'), 'one')
+  t.equal(await ask('two'), 'two')
+  t.equal(pool.stats.threads, 1)
+  await pool.close()
+})
+
+t.test('a thread that crashes is replaced and its request tried once more', async t => {
+  const { pool, ask } = poolOf()
+  t.equal(await ask(`crash once ${newFile()}`).then(text => text.slice(0, 10)), 'crash once')
+  t.equal(pool.stats.threadsLost, 1)
+  t.equal(await ask('next'), 'next')
+  await pool.close()
+})
+
+t.test('a request that crashes every thread is unavailable, and takes nobody with it', async t => {
+  const { pool, ask } = poolOf()
+  const answers = await Promise.all([ask('crash'), ask('a'), ask('b'), ask('c'), ask('d')])
+  t.match(answers[0], /^unavailable: the hash thread ended with code 3/)
+  t.strictSame(answers.slice(1), ['a', 'b', 'c', 'd'])
+  t.equal(pool.stats.threadsLost, 2)
+  await pool.close()
+})
+
+t.test('a thread that hangs is replaced and its request tried once more', async t => {
+  const { pool, ask } = poolOf({ timeLimitMs: 300 })
+  const answers = await Promise.all([ask(`hang once ${newFile()}`), ask('a'), ask('hang'), ask('b')])
+  t.match(answers[0], /^hang once/)
+  t.equal(answers[1], 'a')
+  t.match(answers[2], 'unavailable: the hash thread took too long')
+  t.equal(answers[3], 'b')
+  await pool.close()
+})
+
+t.test('a computation that throws is unavailable and costs no thread', async t => {
+  const { pool, ask } = poolOf()
+  t.equal(await ask('throw'), 'unavailable: the hash was not computed: as told')
+  t.equal(await ask('next'), 'next')
+  t.equal(pool.stats.threadsLost, 0)
+  await pool.close()
+})
+
+t.test('a full queue refuses at once and keeps what it accepted', async t => {
+  const { pool, ask } = poolOf({ queueLimit: 4 })
+  await ask('ready')
+  const start = performance.now()
+  const refusedAfter: number[] = []
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, async (_, i) => {
+      const text = await ask(`sleep 20 ${i}`)
+      if (text.startsWith('unavailable')) refusedAfter.push(performance.now() - start)
+      return text
+    }),
+  )
+  const kept = answers.filter(text => text.startsWith('sleep'))
+  t.ok(kept.length >= 4 && kept.length <= 8, `${kept.length} of 20 were computed`)
+  t.ok(Math.max(...refusedAfter) < 20, 'the others were refused before the first was computed')
+  t.equal(pool.stats.refused, 20 - kept.length)
+  await pool.close()
+})
+
+t.test(
+  'a request that would wait past its deadline is refused as soon as hashes are known to be slow',
+  async t => {
+    const { pool, ask } = poolOf({ queueLimit: 1000, timeoutMs: 1000 })
+    await ask('sleep 100')
+    await ask('sleep 100')
+    const answers = await Promise.all(Array.from({ length: 40 }, (_, i) => ask(`sleep 100 ${i}`)))
+    const kept = answers.filter(text => text.startsWith('sleep'))
+    t.ok(kept.length >= 4 && kept.length <= 10, `${kept.length} of 40 fit into a second`)
+    t.equal(pool.stats.timedOut, 0, 'nobody waited in vain')
+    await pool.close()
+  },
+)
+
+t.test('a request ends at its deadline, whatever the thread does', async t => {
+  const { pool, ask } = poolOf({ timeoutMs: 300 })
+  await ask('ready')
+  t.match(await Promise.all([ask('sleep 600'), ask('a')]), [/in time/, /in time/])
+  t.equal(pool.stats.timedOut, 2)
+  await pool.close()
+})
+
+t.test('a user with many requests does not stand before everybody else', async t => {
+  const { pool, ask } = poolOf()
+  await ask('ready')
+  const order: string[] = []
+  const note = async (text: Promise<string>, user: string) => {
+    await text
+    order.push(user)
+  }
+  const many = Array.from({ length: 40 }, (_, i) => note(ask(`sleep 3 ${i}`, 'attacked'), 'attacked'))
+  const few = ['anna', 'ben', 'carla'].map(user => note(ask('sleep 3', user), user))
+  await Promise.all([...many, ...few])
+  const last = Math.max(...['anna', 'ben', 'carla'].map(user => order.indexOf(user)))
+  t.ok(last < 16, `everybody else was served among the first ${last + 1} of 43`)
+  await pool.close()
+})
+
+t.test('in a full queue the user with most requests makes room for others', async t => {
+  const { pool, ask } = poolOf({ queueLimit: 10 })
+  await ask('ready')
+  const attack = Array.from({ length: 30 }, (_, i) => ask(`sleep 10 ${i}`, 'attacked'))
+  t.equal(await ask('sleep 1', 'anna'), 'sleep 1')
+  const refused = (await Promise.all(attack)).filter(text => text.startsWith('unavailable'))
+  t.ok(refused.length > 10)
+  await pool.close()
+})
+
+t.test('a request that is given up leaves the queue', async t => {
+  const { pool, ask } = poolOf()
+  await ask('ready')
+  const abort = new AbortController()
+  const busy = ['a', 'b', 'c', 'd'].map(name => ask(`sleep 50 ${name}`))
+  const waiting = ask('late', 'anna', abort.signal)
+  abort.abort()
+  t.equal(await waiting, 'unavailable: the request was given up')
+  t.equal(await ask('never', 'anna', abort.signal), 'unavailable: the request was given up')
+  await Promise.all(busy)
+  t.equal(pool.stats.waiting, 0)
+  await pool.close()
+})
+
+t.test('closing ends everything that waits or runs as unavailable', async t => {
+  const { pool, ask } = poolOf()
+  await ask('ready')
+  const answers = ['hang', 'a', 'b'].map(text => ask(text))
+  await pool.close()
+  for (const answer of answers) t.equal(await answer, 'unavailable: the service is stopping')
+  t.equal(await ask('late'), 'unavailable: the service is stopping')
+})
+
+t.test('a thread that cannot start leaves requests waiting until their deadline', async t => {
+  const { pool, ask } = poolOf({
+    timeoutMs: 600,
+    program: new URL('./fixtures/no-such-worker.js', import.meta.url),
+  })
+  t.equal(await ask('a'), 'unavailable: no thread computed the hash in time')
+  t.ok(pool.stats.threadsLost <= 4, 'it was not started again and again')
+  await pool.close()
+})

@@ -1,0 +1,170 @@
+import t from 'tap'
+import { Password } from '../../../src/model/password.js'
+import {
+  createPasswordVerifier,
+  type PasswordVerifierOptions,
+} from '../../../src/password/create-password-verifier.js'
+import type { PasswordVerdict } from '../../../src/password/password-verifier.js'
+
+/** `secret`, 1000 rounds. */
+const stored =
+  '{SHA512-CRYPT}$6$rounds=1000$0123456789abcdef$mcCDk6dNL5N0ijt8G9cMeU.2SLHUPRvQks/S0b3xWPKwxC/ouwbeCpt1WQloVhjazWF95X44lzjAj904IpNm1/'
+
+function verifierOf(options: PasswordVerifierOptions = {}) {
+  const verifier = createPasswordVerifier({ auth_hash_workers: 1, ...options })
+  const ask = (value: string, password: string, user = 'anna@example.org') =>
+    verifier.verify(value, new Password(password), { user })
+  return { verifier, ask }
+}
+
+const word = ({ verdict }: PasswordVerdict) => verdict
+
+t.test('a right password matches and a wrong one does not', async t => {
+  const { verifier, ask } = verifierOf()
+  t.strictSame(await ask(stored, 'secret'), { verdict: 'match' })
+  t.strictSame(await ask(stored, 'Secret'), { verdict: 'mismatch' })
+  t.strictSame(await ask(stored, ''), { verdict: 'mismatch' })
+  t.strictSame(await ask('{plain}secret', 'secret'), { verdict: 'match' })
+  await verifier.close()
+})
+
+t.test('what is wrong with the stored value is never a wrong password', async t => {
+  const { verifier, ask } = verifierOf()
+  const cases: [string, string, RegExp][] = [
+    ['secret', 'malformed', /no \{SCHEME\}/],
+    ['', 'malformed', /no \{SCHEME\}/],
+    ['{NO-SUCH}secret', 'scheme_not_available', /NO-SUCH/],
+    ['{constructor}secret', 'scheme_not_available', /CONSTRUCTOR/],
+    ['{__proto__}secret', 'scheme_not_available', /unprintable/],
+    ['{PLAIN.ROT13}secret', 'scheme_not_available', /PLAIN.ROT13/],
+    ['{PLAIN.HEX}secret', 'malformed', /not valid hex/],
+    ['{PLAIN.B64}sec', 'malformed', /not valid base64/],
+    ['{PLAIN-TRUNC}secret', 'malformed', /length/],
+    ['{SHA512-CRYPT}secret', 'malformed', /no crypt\(3\) method/],
+    ['{SHA512-CRYPT}$6$salt', 'malformed', /without salt and digest/],
+    [stored.slice(0, 64), 'malformed', /cut or damaged/],
+    [`${stored}x`, 'malformed', /cut or damaged/],
+    [stored.replace('rounds=1000', 'rounds=999'), 'malformed', /rounds/],
+    [stored.replace('rounds=1000', 'rounds=01000'), 'malformed', /rounds/],
+    [stored.replace('rounds=1000', 'rounds='), 'malformed', /rounds/],
+    [stored.replace('rounds=1000', 'rounds=999999999'), 'malformed', /auth_hash_max_rounds/],
+    [stored.replace('0123456789abcdef', '0123456789abcdefg'), 'malformed', /salt/],
+    [stored.replace('0123456789abcdef', '01:3'), 'malformed', /salt/],
+    ['{CRYPT}$y$j9T$salt$digest', 'scheme_not_available', /yescrypt/],
+  ]
+  for (const [value, verdict, reason] of cases) {
+    t.match(await ask(value, 'secret'), { verdict, reason }, value)
+  }
+  t.equal(verifier.stats().computed, 0, 'nothing was hashed')
+  await verifier.close()
+})
+
+t.test('a reason tells nothing of the stored value', async t => {
+  const { verifier, ask } = verifierOf()
+  const verdicts = await Promise.all([
+    ask('{my}secret}x', 'a'),
+    ask('{PLAIN.B64}hunter2', 'a'),
+    ask('{my secret}x', 'a'),
+    ask(stored.replace('rounds=1000', 'rounds=hunter2'), 'a'),
+  ])
+  t.notMatch(JSON.stringify(verdicts), /secret|hunter2/)
+  await verifier.close()
+})
+
+t.test('a locked account matches no password', async t => {
+  const { verifier, ask } = verifierOf()
+  for (const value of [
+    '{CRYPT}',
+    '{CRYPT}*',
+    '{CRYPT}!',
+    `{SHA512-CRYPT}!${stored.slice(14)}`,
+    '{CRYPT}*0',
+  ]) {
+    t.strictSame(await ask(value, ''), { verdict: 'mismatch' }, value)
+    t.strictSame(await ask(value, value.slice(7)), { verdict: 'mismatch' }, value)
+  }
+  await verifier.close()
+})
+
+t.test('a password that crypt(3) refuses for its length is a mismatch without being hashed', async t => {
+  const { verifier, ask } = verifierOf()
+  t.strictSame(await ask(stored, 'x'.repeat(512)), { verdict: 'mismatch' })
+  t.equal(verifier.stats().computed, 0)
+  t.strictSame(await ask(stored, 'x'.repeat(511)), { verdict: 'mismatch' })
+  t.equal(verifier.stats().computed, 1)
+  const start = performance.now()
+  t.strictSame(await ask('{PLAIN}x', 'x'.repeat(2 ** 20)), { verdict: 'mismatch' })
+  t.ok(performance.now() - start < 20)
+  await verifier.close()
+})
+
+t.test('the same question asked many times at once is computed once', async t => {
+  const { verifier, ask } = verifierOf()
+  const right = Array.from({ length: 20 }, () => ask(stored, 'secret'))
+  const wrong = Array.from({ length: 20 }, () => ask(stored, 'wrong'))
+  t.strictSame(new Set((await Promise.all(right)).map(word)), new Set(['match']))
+  t.strictSame(new Set((await Promise.all(wrong)).map(word)), new Set(['mismatch']))
+  t.equal(verifier.stats().computed, 2)
+  await ask(stored, 'secret')
+  t.equal(verifier.stats().computed, 3, 'asked later it is computed again')
+  await verifier.close()
+})
+
+t.test('one who gives up does not spoil it for those who asked the same', async t => {
+  const { verifier, ask } = verifierOf()
+  const abort = new AbortController()
+  const first = verifier.verify(stored, new Password('secret'), { user: 'anna', signal: abort.signal })
+  const second = ask(stored, 'secret')
+  abort.abort()
+  t.equal(word(await first), 'unavailable')
+  t.equal(word(await second), 'match')
+  await verifier.close()
+})
+
+t.test('an unknown user is hashed like most others, and is never a match', async t => {
+  const { verifier, ask } = verifierOf()
+  const nobody = () => verifier.verifyNothing(new Password('secret'), { user: 'nobody' })
+  t.strictSame(await nobody(), { verdict: 'mismatch' })
+  t.equal(verifier.stats().computed, 1, 'before anybody logged in as what Homing makes by default')
+  for (let i = 0; i < 5; i++) await ask('{PLAIN}secret', 'secret')
+  t.strictSame(await nobody(), { verdict: 'mismatch' })
+  t.equal(verifier.stats().computed, 1, 'where most are compared at once, at once')
+  for (let i = 0; i < 6; i++) await ask(stored, `secret ${i}`)
+  t.strictSame(await nobody(), { verdict: 'mismatch' })
+  t.equal(verifier.stats().computed, 8)
+  await verifier.close()
+})
+
+t.test('whoever does not want it need not pay for unknown users', async t => {
+  const { verifier } = verifierOf({ auth_unknown_user_hash: false })
+  t.strictSame(await verifier.verifyNothing(new Password('x'), { user: 'nobody' }), { verdict: 'mismatch' })
+  t.equal(verifier.stats().computed, 0)
+  await verifier.close()
+})
+
+t.test('after warming up it is known what computes the hashes', async t => {
+  const { verifier } = verifierOf()
+  t.strictSame(verifier.describe(), [])
+  await verifier.warmUp()
+  t.match(verifier.describe(), [/^SHA512-CRYPT by wasm/, /^SHA256-CRYPT by wasm/])
+  await verifier.close()
+})
+
+t.test('timers keep firing while every hash thread is busy', async t => {
+  const { verifier, ask } = verifierOf({ auth_hash_workers: 2 })
+  await verifier.warmUp()
+  const slow = stored.replace('rounds=1000', 'rounds=200000')
+  let longest = 0
+  let last = performance.now()
+  const timer = setInterval(() => {
+    longest = Math.max(longest, performance.now() - last)
+    last = performance.now()
+  }, 5)
+  const start = performance.now()
+  await Promise.all(Array.from({ length: 24 }, (_, i) => ask(slow, `secret ${i}`, `user ${i}`)))
+  const took = performance.now() - start
+  clearInterval(timer)
+  t.ok(took > 300, `the hashes took ${Math.round(took)} ms`)
+  t.ok(longest < took / 2 && longest < 250, `the longest pause of a timer was ${Math.round(longest)} ms`)
+  await verifier.close()
+})
