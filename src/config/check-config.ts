@@ -6,6 +6,7 @@ import type { Config, ConfigSchema } from './config.js'
 import type { ConfigProblem } from './config-problem.js'
 import { isLoopback, parseListenAddress } from './listen-address.js'
 import { type PlacedSetting, placedSettings } from './placed-setting.js'
+import { FLAG } from './setting-sources.js'
 import { holdsPassword } from './url-password.js'
 
 export interface Findings {
@@ -25,9 +26,32 @@ export function checkConfig(config: Config, schema: ConfigSchema, surroundings: 
   const placed = placedSettings(config, schema)
   const chain = findChainFaults(config)
   return {
-    problems: [...openListeners(config), ...chain.problems, ...findDatabaseFaults(placed)],
-    warnings: [...chain.warnings, ...readableSecrets(placed, surroundings), ...tinyCache(config)],
+    problems: [
+      ...wrongAddresses(config),
+      ...openListeners(config),
+      ...secretsInFlags(placed),
+      ...chain.problems,
+      ...findDatabaseFaults(placed),
+    ],
+    warnings: [
+      ...chain.warnings,
+      ...readableSecrets(placed, surroundings),
+      ...tinyCache(config),
+      ...unusedCache(config),
+    ],
   }
+}
+
+function wrongAddresses({ settings, origins }: Config): ConfigProblem[] {
+  const { listen = [] } = settings as { listen?: readonly string[] }
+  const source = origins.get('listen')?.source ?? 'configuration'
+  if (listen.length === 0) {
+    return [{ source, key: 'listen', wrong: 'there is no address to answer on', right: '["127.0.0.1:8080"]' }]
+  }
+  return listen.flatMap(text => {
+    const parsed = parseListenAddress(text)
+    return 'wrong' in parsed ? { source, key: 'listen', ...parsed } : []
+  })
 }
 
 /** Whoever reaches a listener can try passwords and read where users' mail is. */
@@ -45,6 +69,15 @@ function openListeners({ settings, origins }: Config): ConfigProblem[] {
       right:
         'HOMING_API_TOKEN_FILE=/path/to/token with a random token in it, or an address like 127.0.0.1:8080',
     }
+  })
+}
+
+/** argv is no secret: every user of the machine can list it. */
+function secretsInFlags(placed: readonly PlacedSetting[]): ConfigProblem[] {
+  return placed.flatMap(({ key, kind, value, origin }) => {
+    if (!origin?.source.startsWith(FLAG) || origin.secretFile || !isSecret(kind, value)) return []
+    const wrong = 'everybody on this machine can read a command line, and a password stands in it'
+    return { source: origin.source, key, wrong, right: `${lastWord(key)}_file=/path/to/secret` }
   })
 }
 
@@ -81,4 +114,17 @@ function tinyCache({ settings, origins }: Config): ConfigProblem[] {
   if (!origin || bytes === 0 || bytes >= SMALL_CACHE_BYTES) return []
   const wrong = `the cache has ${bytes} bytes, room for a few dozen users at most`
   return [{ source: origin.source, key: 'auth_cache_size', wrong, right: '"16M" for some 100,000 users' }]
+}
+
+/** Said until there is a cache, so that nobody counts on one. */
+function unusedCache({ origins }: Config): ConfigProblem[] {
+  const written = ['auth_cache_size', 'auth_cache_ttl', 'auth_cache_negative_ttl'].flatMap(key => {
+    const origin = origins.get(key)
+    return origin ? [{ key, source: origin.source }] : []
+  })
+  return written.map(({ key, source }) => ({
+    source,
+    key,
+    wrong: 'this version has no auth cache yet: every login asks the database',
+  }))
 }

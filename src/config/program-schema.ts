@@ -8,6 +8,7 @@ import { passwordSettings } from '../password/password-settings.js'
 import { httpSettings } from '../protocols/http/http-settings.js'
 import { logSettings } from '../telemetry/logger.js'
 import { userdbDrivers } from '../userdb/drivers.js'
+import { cacheSettings } from './cache-settings.js'
 import type { Config, ConfigSchema } from './config.js'
 
 const masterSettings = settings({
@@ -22,6 +23,7 @@ const programSettings = settings({
   ...databaseSettings.properties,
   ...usernameSettings.properties,
   ...masterSettings.properties,
+  ...cacheSettings.properties,
   ...passwordSettings.properties,
   ...logSettings.properties,
 })

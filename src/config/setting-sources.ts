@@ -62,6 +62,9 @@ export function readEnvironment(environment: NodeJS.ProcessEnv): SettingSource {
   return { assignments, problems: [] }
 }
 
+/** How the source of a flag begins. */
+export const FLAG = 'flag --set'
+
 /** What `--set key=value` says: nested with dots. */
 export function readFlags(flags: readonly string[]): SettingSource {
   const assignments: Assignment[] = []
@@ -69,12 +72,12 @@ export function readFlags(flags: readonly string[]): SettingSource {
   for (const flag of flags) {
     const [, key, text] = /^([^=]+)=(.*)$/s.exec(flag) ?? []
     if (key === undefined || text === undefined) {
-      problems.push({ source: 'flag --set', wrong: `"${flag}" has no value`, right: '--set key=value' })
+      problems.push({ source: FLAG, wrong: `"${flag}" has no value`, right: '--set key=value' })
     } else {
       assignments.push({
         path: key.trim().split('.'),
         raw: { form: 'bare', text },
-        source: `flag --set ${key.trim()}`,
+        source: `${FLAG} ${key.trim()}`,
       })
     }
   }

@@ -97,3 +97,17 @@ t.test('a password in a file that everybody can read is warned of', async t => {
     /api_token: everybody .* can read DIR\/token/,
   ])
 })
+
+t.test('a secret among the flags is refused, the name of its file is not', async t => {
+  const withFlag = (flag: string) => {
+    const loaded = loadConfig(exampleSchema, { environment: {}, flags: [flag] })
+    return 'problems' in loaded ? loaded.problems.map(formatProblem) : []
+  }
+  t.match(withFlag('api_token=s3cret'), [
+    /^flag --set api_token: api_token: everybody .* can read a command line/,
+  ])
+  t.notMatch(withFlag('api_token=s3cret').join(), /s3cret/)
+  t.match(withFlag('database_url=mysql://d:s3cret@db/m'), [/right: database_url_file=/])
+  t.same(withFlag('database_url=mysql://d@db/m'), [])
+  t.same(withFlag(`api_token_file=${folder}/token`), [])
+})
