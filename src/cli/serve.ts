@@ -1,0 +1,74 @@
+import closeWithGrace from 'close-with-grace'
+import type { HomingConfig } from '../config/program-schema.js'
+import { withoutPassword } from '../config/url-password.js'
+import { ConfigError } from '../model/config-error.js'
+import type { Service } from '../service.js'
+import { type Call, type Command, CommandError } from './command.js'
+import { type ExitCode, exitCode } from './exit-code.js'
+import { openConfig } from './open-config.js'
+
+export const serve: Command = {
+  name: 'serve',
+  operands: '',
+  operandCount: { minimum: 0, maximum: 0 },
+  summary: 'runs the service until SIGTERM or SIGINT; a second signal ends it at once',
+  examples: ['homing serve --config /etc/homing.toml', 'homing serve --demo'],
+  options: {
+    listen: {
+      type: 'string',
+      multiple: true,
+      value: 'ADDRESS',
+      description: 'where to answer, instead of `listen`; may be given more than once',
+    },
+    demo: { type: 'boolean', description: 'add a few example users and print how to try them' },
+  },
+  run: runService,
+}
+
+async function runService(call: Call): Promise<ExitCode> {
+  const config = openConfig(withListenFlags(call), warning => call.terminal.complain(`warning: ${warning}`))
+  const service = await start(config)
+  await call.terminal.print(readyLine(call, config, service))
+  return stopped(service, config)
+}
+
+/** What is in the way of a start (an address in use, say) is one sentence; a bug keeps its stack. */
+async function start(config: HomingConfig): Promise<Service> {
+  const { startService } = await import('../service.js')
+  try {
+    return await startService(config)
+  } catch (cause) {
+    if (!(cause instanceof Error) || cause instanceof ConfigError || cause instanceof TypeError) throw cause
+    throw new CommandError(exitCode.unavailable, `cannot start: ${cause.message}`, { cause })
+  }
+}
+
+/** `--listen A --listen B` is `--set listen=["A","B"]`. */
+function withListenFlags(call: Call): Call {
+  const addresses = call.texts('listen')
+  if (addresses.length === 0) return call
+  const flag = `listen=${JSON.stringify(addresses)}`
+  return { ...call, texts: option => (option === 'set' ? [...call.texts('set'), flag] : call.texts(option)) }
+}
+
+function readyLine({ json, terminal }: Call, config: HomingConfig, { addresses }: Service): string {
+  const database = withoutPassword(config.settings.database_url)
+  const passdbs = config.passdbs.map(({ name }) => name)
+  if (json) return `${JSON.stringify({ ready: true, addresses, database, passdbs })}\n`
+  const chain = passdbs.join(' → ')
+  return `${terminal.paint.good('Homing is ready')} on ${addresses.join(' and ')} · ${database} · passdbs ${chain}\n`
+}
+
+/** What a graceful stop may take beyond the settings that bound it. */
+const SPARE_MS = 5000
+
+/** Resolves never: close-with-grace ends the process, with 0 after a signal and 1 after a bug. */
+function stopped(service: Service, { settings }: HomingConfig): Promise<ExitCode> {
+  const delay = settings.shutdown_delay + settings.shutdown_timeout + SPARE_MS
+  return new Promise(() => {
+    closeWithGrace({ delay }, async ({ err }) => {
+      if (err) console.error(err)
+      await service.stop()
+    })
+  })
+}
