@@ -1,7 +1,7 @@
 // What each setting cannot know by itself: mistakes and dangers that lie between settings. Opens nothing.
 
 import { findChainFaults } from './check-chain.js'
-import { findDatabaseFaults } from './check-database-files.js'
+import { findDatabaseFaults } from './check-databases.js'
 import type { Config, ConfigSchema } from './config.js'
 import type { ConfigProblem } from './config-problem.js'
 import { isLoopback, parseListenAddress } from './listen-address.js'

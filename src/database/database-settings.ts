@@ -1,10 +1,10 @@
 // How Homing speaks to its databases: one set of limits for all of them.
 
 import type { Static } from 'typebox'
-import { choice, secret, settings, text, time, wholeNumber } from '../model/setting.js'
+import { choice, secret, settings, text, time, url, wholeNumber } from '../model/setting.js'
 
 export const databaseSettings = settings({
-  database_url: text(
+  database_url: url(
     'Where the accounts are: `mysql://user:password@db1,db2:3307/name`, `mysql://user@localhost/name?socket=/run/mysqld/mysqld.sock` or `sqlite:PATH`. Several hosts are tried in order. A passdb may name another.',
     'sqlite:./data/homing.db',
   ),

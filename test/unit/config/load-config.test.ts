@@ -151,7 +151,7 @@ t.test('what a dump prints in place of a secret is not taken for one', async t =
 
 t.test("one link's setting can be changed by its name or its place, also in the default chain", async t => {
   const environment = {
-    HOMING_PASSDB__LOCAL__DATABASE_URL: 'mysql://db/local',
+    HOMING_PASSDB__LOCAL__DATABASE_URL: 'mysql://u@db/local',
     HOMING_PASSDB__0__DENY: 'yes',
   }
   const config = configOf(undefined, { environment })
@@ -159,7 +159,7 @@ t.test("one link's setting can be changed by its name or its place, also in the 
   t.match(config.passdbs[0], { name: 'proxy', settings: { deny: true } })
   t.match(config.passdbs[1], {
     name: 'local',
-    options: { database_url: 'mysql://db/local', table: 'local_users' },
+    options: { database_url: 'mysql://u@db/local', table: 'local_users' },
   })
   const flags = ['passdb.local.columns.user=mail']
   t.match(configOf(undefined, { flags }).passdbs[1], { options: { columns: { user: 'mail' } } })
