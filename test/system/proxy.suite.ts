@@ -1,0 +1,365 @@
+// A proxy of each version in front of real backends: everybody gets into their own mailbox, wherever it is.
+
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { type Certificate, type CertificateAuthority, createAuthority } from './certificates.js'
+import { mailUser, type RunningDovecot, startDovecot } from './dovecot.js'
+import { type FakeBackend, startFakeBackend } from './fake-backend.js'
+import { type LocalUser, type ProxyUser, startHoming } from './homing.js'
+import { imapAnswer, imapAppend, imapLogin, lmtpDeliver, pop3Answer } from './mail-clients.js'
+import { findDovecot, needs } from './parts.js'
+
+type Major = '2.3' | '2.4'
+
+const REFUSED = 'NO [AUTHENTICATIONFAILED] Authentication failed.'
+const PASSWORD = 'correct horse battery staple'
+
+export function testProxy(major: Major, backendMajors: readonly Major[]): void {
+  t.test(`Dovecot ${major} as the proxy`, async t => {
+    if (!needs(t, `dovecot-${major}`, ...backendMajors.map(backend => `dovecot-${backend}` as const))) return
+    const site = await startSite(t, major, backendMajors)
+
+    await t.test('proxy and backend start without a warning', async t => {
+      for (const dovecot of [site.proxy, ...site.backends])
+        t.notMatch(await dovecot.log(), /Warning|Error|Fatal/)
+    })
+    for (const backend of site.backends) {
+      for (const mode of ['none', 'starttls', 'ssl'] as const) {
+        await t.test(`a proxied user arrives at their ${backend.major} backend (ssl_mode ${mode})`, t =>
+          arrives(t, site, backend, mode),
+        )
+      }
+    }
+    await t.test('a backend that cannot prove who it is gets no password', t => impostors(t, site))
+    await t.test('a local user has their mail here', t => localUser(t, site))
+    await t.test('everybody is refused for the reason that is theirs', t => refusals(t, site))
+    await t.test('a suspended proxied user is not let in as a local one', t => noFallThrough(t, site))
+    await t.test('POP3 goes to the POP3 port of the backend', t => pop3(t, site))
+    await t.test('mail is delivered where its reader is', t => lmtp(t, site))
+    await t.test('doveadm lists all local users', t => iteration(t, site))
+    await t.test('two users with the same password each get their own mailbox', t => samePassword(t, site))
+    await t.test('a wrong password is refused however often the right one was given', t => cached(t, site))
+    await t.test('in a crowd nobody is taken for another', t => crowd(t, site))
+  })
+}
+
+interface Site {
+  readonly proxy: RunningDovecot
+  readonly backends: readonly RunningDovecot[]
+  readonly impostors: Readonly<Record<string, FakeBackend>>
+  /** The same with a certificate that verifies: what impostors would hear if nobody looked. */
+  readonly genuine: Readonly<Record<string, FakeBackend>>
+  readonly imaps: { readonly port: number; readonly caFile: string }
+}
+
+const crowdSize = 20
+const crowdOf = (where: string) => Array.from({ length: crowdSize }, (_, at) => `${where}${at}`)
+
+async function startSite(t: Test, major: Major, backendMajors: readonly Major[]): Promise<Site> {
+  const folder = await mkdtemp(join(tmpdir(), 'homing-proxy-'))
+  t.teardown(() => rm(folder, { recursive: true }))
+  const authority = await createAuthority(folder, 'good')
+  const certificate = await authority.issue('server', 'DNS:localhost,IP:127.0.0.1')
+
+  const backends: RunningDovecot[] = []
+  for (const backendMajor of backendMajors)
+    backends.push(await startBackend(t, backendMajor, authority, certificate))
+  const impostors = await startImpostors(t, folder, authority)
+  const genuine = await startFakeBackends(t, 'genuine', certificate)
+
+  const localUsers: LocalUser[] = []
+  const proxyHoming = await startHoming({
+    proxyUsers: proxyUsers(backends, { ...impostors, ...genuine }),
+    localUsers,
+  })
+  t.teardown(() => proxyHoming.stop())
+  const proxy = await startDovecot({
+    installation: installationOf(major),
+    role: 'proxy',
+    service: { url: proxyHoming.url },
+    certificate,
+    caFile: authority.caFile,
+  })
+  t.teardown(() => proxy.stop())
+  localUsers.push(...proxyLocalUsers(proxy))
+  return { proxy, backends, impostors, genuine, imaps: { port: proxy.ports.imaps, caFile: authority.caFile } }
+}
+
+async function startBackend(
+  t: Test,
+  major: Major,
+  authority: CertificateAuthority,
+  certificate: Certificate,
+): Promise<RunningDovecot> {
+  const localUsers: LocalUser[] = []
+  const homing = await startHoming({ localUsers })
+  t.teardown(() => homing.stop())
+  const backend = await startDovecot({
+    installation: installationOf(major),
+    role: 'backend',
+    service: { url: homing.url },
+    certificate,
+    caFile: authority.caFile,
+    site: 'login_trusted_networks = 127.0.0.1\n',
+  })
+  t.teardown(() => backend.stop())
+  const names = ['none', 'starttls', 'ssl', 'same', ...crowdOf('there')].map(name => `${name}@backend.test`)
+  localUsers.push(...names.map(name => localRow(backend, name)))
+  return backend
+}
+
+type FakeBackends = Readonly<Record<string, FakeBackend>>
+
+/** Backends whose certificate was signed by nobody we know, or for another name. */
+async function startImpostors(
+  t: Test,
+  folder: string,
+  authority: CertificateAuthority,
+): Promise<FakeBackends> {
+  const stranger = await createAuthority(folder, 'strange')
+  const unknownSigner = await stranger.issue('server', 'DNS:localhost,IP:127.0.0.1')
+  const otherName = await authority.issue('other', 'DNS:other.test')
+  return {
+    ...(await startFakeBackends(t, 'unknown-signer', unknownSigner)),
+    ...(await startFakeBackends(t, 'other-name', otherName)),
+  }
+}
+
+async function startFakeBackends(t: Test, name: string, certificate: Certificate): Promise<FakeBackends> {
+  const starttls = await startFakeBackend('starttls', certificate)
+  const ssl = await startFakeBackend('ssl', certificate)
+  t.teardown(() => Promise.all([starttls.stop(), ssl.stop()]))
+  return { [`${name}-starttls`]: starttls, [`${name}-ssl`]: ssl }
+}
+
+function proxyUsers(backends: readonly RunningDovecot[], fakes: FakeBackends): ProxyUser[] {
+  const [first] = backends
+  if (!first) throw new Error('no backend')
+  const route = (backend: RunningDovecot, mode: ProxyUser['ssl_mode']) => ({
+    host: mode === 'ssl' ? '127.0.0.1' : 'localhost',
+    port: mode === 'ssl' ? backend.ports.imaps : backend.ports.imap,
+    pop3_port: mode === 'ssl' ? backend.ports.pop3s : backend.ports.pop3,
+    lmtp_port: backend.ports.lmtp,
+    ssl_mode: mode,
+  })
+  return [
+    ...backends.flatMap(backend =>
+      (['none', 'starttls', 'ssl'] as const).map(mode => ({
+        ...route(backend, mode),
+        username: proxiedName(backend, mode),
+        password: PASSWORD,
+        destuser: `${mode}@backend.test`,
+      })),
+    ),
+    { ...route(first, 'none'), username: 'delivered@proxied.test', destuser: 'none@backend.test' },
+    { ...route(first, 'starttls'), username: 'suspended@proxied.test', password: PASSWORD, active: 0 },
+    { ...route(first, 'starttls'), username: 'same@proxied.test', destuser: 'same@backend.test' },
+    ...crowdOf('there').map(name => ({
+      ...route(first, 'starttls'),
+      username: `${name}@proxied.test`,
+      password: PASSWORD,
+      destuser: `${name}@backend.test`,
+    })),
+    ...Object.entries(fakes).map(([name, { port }]) => ({
+      username: `${name}@proxied.test`,
+      host: 'localhost',
+      port,
+      ssl_mode: name.endsWith('ssl') ? ('ssl' as const) : ('starttls' as const),
+    })),
+  ]
+}
+
+/** Local users of the proxy; proxied names are among them, and must never be found here. */
+function proxyLocalUsers(proxy: RunningDovecot): LocalUser[] {
+  const names = [
+    'local@proxied.test',
+    'same-here@proxied.test',
+    'suspended@proxied.test',
+    'delivered@proxied.test',
+  ]
+  const crowd = crowdOf('here').map(name => `${name}@proxied.test`)
+  return [
+    ...[...names, ...crowd].map(name => localRow(proxy, name)),
+    { ...localRow(proxy, 'suspended-here@proxied.test'), active: 0 },
+  ]
+}
+
+function localRow(dovecot: RunningDovecot, username: string): LocalUser {
+  return { username, password: PASSWORD, home: join(dovecot.mailFolder, username), ...mailUser }
+}
+
+const proxiedName = (backend: RunningDovecot, mode: string) => `${mode}-${backend.major}@proxied.test`
+
+function installationOf(major: Major) {
+  const installation = findDovecot(`dovecot-${major}`)
+  if (!installation) throw new Error(`Dovecot ${major} was there a moment ago`)
+  return installation
+}
+
+/** The messages in somebody's INBOX at this server; empty when they never were there. */
+async function messagesAt(server: RunningDovecot, user: string): Promise<string[]> {
+  const messages: string[] = []
+  for (const folder of ['new', 'cur']) {
+    const path = join(server.mailFolderOutside, user, 'Maildir', folder)
+    const names = await readdir(path).catch(() => [])
+    for (const name of names) messages.push(await readFile(join(path, name), 'utf8'))
+  }
+  return messages
+}
+
+async function arrives(t: Test, site: Site, backend: RunningDovecot, mode: string): Promise<void> {
+  const mark = await backend.logMark()
+  const login = await imapLogin(site.imaps, { user: proxiedName(backend, mode), password: PASSWORD })
+  t.match(login.answer, /^OK .*Logged in/)
+  const text = `by ${mode} from ${site.proxy.major} to ${backend.major}`
+  t.match(await imapAppend(login, `Subject: ${text}\r\n\r\n`), /^OK/)
+  login.client.close()
+
+  const messages = await messagesAt(backend, `${mode}@backend.test`)
+  t.equal(
+    messages.filter(message => message.includes(text)).length,
+    1,
+    'the message lies in the mailbox of destuser',
+  )
+  const log = await backend.waitForLog(new RegExp(`(Login|Logged in): user=<${mode}@backend.test>`), mark)
+  const line = log.split('\n').find(line => line.includes('@backend.test>')) ?? ''
+  t.match(line, 'rip=127.0.0.2', 'the backend knows the client’s address')
+  t.match(line, mode === 'none' ? /, secured|, trusted/ : /, TLS/)
+}
+
+async function impostors(t: Test, site: Site): Promise<void> {
+  const impostors = Object.entries(site.impostors)
+  const login = (name: string) =>
+    imapAnswer(site.imaps, { user: `${name}@proxied.test`, password: 'very-secret' })
+  const answers = await Promise.all(impostors.map(([name]) => login(name)))
+  for (const [at, [name, impostor]] of impostors.entries()) {
+    t.match(answers[at], /^NO \[UNAVAILABLE\]/, name)
+    t.ok(impostor.connections > 0, `${name}: it was called`)
+    t.notMatch(impostor.heard.join('\n'), /very-secret|LOGIN|AUTHENTICATE/i, `${name}: and was told nothing`)
+  }
+
+  for (const [name, genuine] of Object.entries(site.genuine)) {
+    t.match(await login(name), /^OK/, name)
+    t.match(genuine.heard.join('\n'), /very-secret/, `${name}: hears the password`)
+  }
+}
+
+async function localUser(t: Test, site: Site): Promise<void> {
+  const login = await imapLogin(site.imaps, { user: 'local@proxied.test', password: PASSWORD })
+  t.match(login.answer, /^OK .*Logged in/)
+  t.match(await imapAppend(login, 'Subject: at home\r\n\r\n'), /^OK/)
+  login.client.close()
+  t.match(await messagesAt(site.proxy, 'local@proxied.test'), [/at home/])
+
+  const { code, stdout } = await site.proxy.doveadm('user', 'local@proxied.test')
+  t.equal(code, 0)
+  t.match(stdout, /^uid\t5000$/m)
+  t.match(stdout, /^gid\t5000$/m)
+  t.ok(stdout.includes(`home\t${site.proxy.mailFolder}/local@proxied.test\n`))
+}
+
+async function refusals(t: Test, { proxy, imaps, backends: [backend] }: Site): Promise<void> {
+  const proxied = backend ? proxiedName(backend, 'starttls') : ''
+  const cases: [user: string, password: string, word: RegExp][] = [
+    [proxied, 'wrong', /password_mismatch/],
+    ['local@proxied.test', 'wrong', /password_mismatch/],
+    ['nobody@proxied.test', PASSWORD, /user_unknown/],
+    ['suspended-here@proxied.test', PASSWORD, /user_disabled/],
+  ]
+  for (const [user, password, word] of cases) {
+    const mark = await proxy.logMark()
+    t.equal(await imapAnswer(imaps, { user, password }), REFUSED, user)
+    const logged = await proxy.waitForLog(new RegExp(`${user}.*${word.source}`), mark)
+    t.notMatch(logged, password === 'wrong' ? /\bwrong\b/ : PASSWORD, 'no password stands in the log')
+  }
+}
+
+async function noFallThrough(t: Test, { proxy, imaps }: Site): Promise<void> {
+  const mark = await proxy.logMark()
+  t.equal(await imapAnswer(imaps, { user: 'suspended@proxied.test', password: PASSWORD }), REFUSED)
+  await proxy.waitForLog(/suspended@proxied\.test.*user_disabled/, mark)
+  t.same(await messagesAt(proxy, 'suspended@proxied.test'), [])
+}
+
+async function pop3(t: Test, { proxy, imaps, backends: [backend] }: Site): Promise<void> {
+  if (!backend) return
+  for (const mode of ['starttls', 'ssl']) {
+    const user = proxiedName(backend, mode)
+    t.match(await imapAnswer(imaps, { user, password: PASSWORD }), /^OK/, 'Dovecot knows the IMAP answer')
+    const mark = await backend.logMark()
+    t.match(await pop3Answer({ ...imaps, port: proxy.ports.pop3s }, { user, password: PASSWORD }), /^\+OK/)
+    await t.resolves(backend.waitForLog(new RegExp(`pop3-login: .*user=<${mode}@backend.test>`), mark))
+  }
+}
+
+async function lmtp(t: Test, { proxy, backends: [backend] }: Site): Promise<void> {
+  if (!backend) return
+  const deliver = (recipient: string) =>
+    lmtpDeliver(proxy.ports.lmtp, recipient, `Subject: to ${recipient}\r\n\r\nhello`)
+  t.match(await deliver('delivered@proxied.test'), /^250 /)
+  t.match((await messagesAt(backend, 'none@backend.test')).join(), 'to delivered@proxied.test')
+  t.same(await messagesAt(proxy, 'delivered@proxied.test'), [], 'although a local user has the same name')
+  t.match(await deliver('local@proxied.test'), /^250 /)
+  t.match((await messagesAt(proxy, 'local@proxied.test')).join(), 'to local@proxied.test')
+  t.match(await deliver('nobody@proxied.test'), /^550 /)
+}
+
+async function iteration(t: Test, { proxy }: Site): Promise<void> {
+  const { code, stdout } = await proxy.doveadm('user', '*')
+  t.equal(code, 0)
+  const expected = proxyLocalUsers(proxy).map(({ username }) => username)
+  t.same(stdout.trim().split('\n').sort(), expected.sort())
+}
+
+async function samePassword(t: Test, { proxy, imaps, backends: [backend] }: Site): Promise<void> {
+  if (!backend) return
+  const append = async (user: string) => {
+    const login = await imapLogin(imaps, { user, password: PASSWORD })
+    t.match(await imapAppend(login, `Subject: of ${user}\r\n\r\n`), /^OK/)
+    login.client.close()
+  }
+  await append('same@proxied.test')
+  await append('same-here@proxied.test')
+  await append('same@proxied.test')
+  t.equal(
+    (await messagesAt(backend, 'same@backend.test')).filter(text => text.includes('of same@proxied')).length,
+    2,
+  )
+  t.match(await messagesAt(proxy, 'same-here@proxied.test'), [/of same-here@proxied/])
+}
+
+async function cached(t: Test, { imaps, backends: [backend] }: Site): Promise<void> {
+  const proxied = backend ? proxiedName(backend, 'starttls') : ''
+  for (const user of [proxied, 'local@proxied.test']) {
+    const login = (password: string) => imapAnswer(imaps, { user, password })
+    for (let times = 0; times < 2; times++) {
+      t.match(await login(PASSWORD), /^OK/)
+      t.equal(await login('wrong'), REFUSED)
+      t.equal(await login(''), REFUSED)
+    }
+    t.match(await login(PASSWORD), /^OK/)
+  }
+}
+
+async function crowd(t: Test, { proxy, imaps, backends: [backend] }: Site): Promise<void> {
+  if (!backend) return
+  const users = [...crowdOf('there'), ...crowdOf('here')]
+  const appended = await Promise.all(
+    users.map(async name => {
+      const login = await imapLogin(imaps, { user: `${name}@proxied.test`, password: PASSWORD })
+      const answer = await imapAppend(login, `Subject: of ${name} alone\r\n\r\n`)
+      login.client.close()
+      return answer.slice(0, 2)
+    }),
+  )
+  t.same(
+    appended,
+    users.map(() => 'OK'),
+  )
+  for (const name of crowdOf('there'))
+    t.match(await messagesAt(backend, `${name}@backend.test`), [`of ${name} alone`])
+  for (const name of crowdOf('here'))
+    t.match(await messagesAt(proxy, `${name}@proxied.test`), [`of ${name} alone`])
+}
