@@ -5,7 +5,7 @@
 
 -- Site values. Dovecot 2.4 can set them in lua_settings { url = ... token = ... } instead.
 local url = 'http://127.0.0.1:8080'
-local token = '' -- Homing's api_token; then let only root and Dovecot's own user read this file
+local token = '' -- Homing's api_token; then: chown root:dovecot auth.lua; chmod 640 auth.lua
 
 local client, listing_client -- both made by script_init
 

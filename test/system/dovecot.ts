@@ -153,6 +153,7 @@ async function layFiles(
   }
   await writeFile(join(outside, 'etc/site.conf'), siteConf(major, site) + (options.site ?? ''))
   if (major === '2.3') await setSiteValuesInLua(join(outside, 'etc/auth.lua'), options.service)
+  await letOnlyDovecotRead(join(outside, 'etc'), options.installation.root)
 }
 
 interface SiteValues {
@@ -203,6 +204,15 @@ async function setSiteValuesInLua(file: string, service: DovecotOptions['service
       .replace(/^local url = .*/m, `local url = '${service.url}'`)
       .replace(/^local token = ''/m, `local token = '${service.token ?? ''}'`),
   )
+}
+
+/** The permissions that auth.lua and site.conf ask for where they hold a token. */
+async function letOnlyDovecotRead(etc: string, root: string): Promise<void> {
+  const groups = await readFile(join('/', root, 'etc/group'), 'utf8')
+  const gid = Number(/^dovecot:[^:]*:(\d+):/m.exec(groups)?.[1])
+  await chown(join(etc, 'auth.lua'), 0, gid)
+  await chmod(join(etc, 'auth.lua'), 0o640)
+  await chmod(join(etc, 'site.conf'), 0o600)
 }
 
 /** setpriv ends Dovecot with this process, even if that is killed. */
