@@ -45,11 +45,24 @@ export function askLookups(socket: string, logins: readonly Login[]): Promise<Re
   return ask(authMaster, socket, logins)
 }
 
-/** Dovecot answers failures only twice a second: what counts is how many wait at once. */
-const IN_FLIGHT = 16_384
-const DEADLINE_MS = 120_000
+/**
+ * Dovecot answers failures only twice a second: what counts is how many wait at once. Few of them on one connection,
+ * for it forgets to read on from a connection that it stopped reading because 50 KiB of replies waited there.
+ */
+const CONNECTIONS = 32
+const IN_FLIGHT = 400
+const DEADLINE_MS = 60_000
 
-function ask(protocol: Protocol, path: string, logins: readonly Login[]): Promise<Reply[]> {
+async function ask(protocol: Protocol, path: string, logins: readonly Login[]): Promise<Reply[]> {
+  const share = Math.ceil(logins.length / CONNECTIONS)
+  const shares = Array.from({ length: CONNECTIONS }, (_, n) => logins.slice(n * share, (n + 1) * share))
+  const replies = await Promise.all(
+    shares.filter(({ length }) => length > 0).map(some => askOnOne(protocol, path, some)),
+  )
+  return replies.flat()
+}
+
+function askOnOne(protocol: Protocol, path: string, logins: readonly Login[]): Promise<Reply[]> {
   return new Promise((resolve, reject) => {
     const replies: Reply[] = new Array(logins.length)
     const socket = net.connect(path).setEncoding('latin1')
@@ -57,7 +70,14 @@ function ask(protocol: Protocol, path: string, logins: readonly Login[]): Promis
     let answered = 0
     let rest = ''
     let ready = false
-    const deadline = setTimeout(() => socket.destroy(new Error('Dovecot does not answer')), DEADLINE_MS)
+    const finish = (error?: Error) => {
+      clearTimeout(deadline)
+      socket.destroy()
+      const state = `${asked} asked, ${answered} answered of ${logins.length}`
+      if (error) reject(new Error(`Dovecot's socket: ${error.message} (${state})`))
+      else resolve(replies)
+    }
+    const deadline = setTimeout(() => finish(new Error('no answer')), DEADLINE_MS)
     const askMore = () => {
       let lines = ''
       while (asked < logins.length && asked - answered < IN_FLIGHT) {
@@ -79,15 +99,11 @@ function ask(protocol: Protocol, path: string, logins: readonly Login[]): Promis
       const lines = (rest + chunk).split('\n')
       rest = lines.pop() ?? ''
       lines.forEach(onLine)
-      if (answered === logins.length) socket.end()
+      if (answered === logins.length) finish()
       else if (ready) askMore()
     })
-    socket.on('error', reject)
-    socket.on('close', () => {
-      clearTimeout(deadline)
-      if (answered === logins.length) resolve(replies)
-      else reject(new Error(`Dovecot closed the connection after ${answered} of ${logins.length} answers`))
-    })
+    socket.on('error', finish)
+    socket.on('close', () => finish(new Error('closed')))
   })
 }
 

@@ -8,11 +8,10 @@ import { exceptions } from './exceptions.js'
 import {
   type ChainCase,
   describe,
-  masterBlocks,
   masterSample,
+  matrixBlocks,
   threeLinkSample,
   twoLinkCases,
-  userBlocks,
   userOf,
 } from './matrix.js'
 import { type DovecotVersion, dovecotConfig } from './passdb-block.js'
@@ -23,7 +22,7 @@ const SEED = 20220530
 export async function matrixSuite(t: Test, installation: Installation): Promise<void> {
   const { version } = installation
   const used = new Set<string>()
-  const { config, files } = dovecotConfig(version, [...userBlocks, ...masterBlocks])
+  const { config, files } = dovecotConfig(version, matrixBlocks)
   const dovecot = await startDovecotAuth(installation, {
     config: `auth_master_user_separator = *\n${config}`,
     files,

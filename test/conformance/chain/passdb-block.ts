@@ -25,7 +25,7 @@ export interface Block {
   /** `name=value` separated by spaces, as in 2.3. */
   readonly defaultFields?: string
   readonly overrideFields?: string
-  /** What Dovecot runs. */
+  /** What Dovecot runs. A script returns `say("name=value name=value")` beside its result. */
   readonly lua: string
 }
 
@@ -36,8 +36,19 @@ export function dovecotConfig(
 ): { config: string; files: Record<string, string> } {
   return {
     config: blocks.map(version === '2.3' ? block23 : block24).join(''),
-    files: Object.fromEntries(blocks.map(({ name, lua }) => [`${name}.lua`, lua])),
+    files: Object.fromEntries(blocks.map(({ name, lua }) => [`${name}.lua`, say[version] + lua])),
   }
+}
+
+/** Only 2.3 reads fields from a text, and only there they keep their order. */
+const say: Readonly<Record<DovecotVersion, string>> = {
+  '2.3': 'local function say(text) return text end',
+  '2.4': `
+local function say(text)
+  local fields = {}
+  for name, value in text:gmatch("([^=%s]+)=(%S*)") do fields[name] = value end
+  return fields
+end`,
 }
 
 /** Each block has a script of its own: 2.3 lets blocks with equal `args` share one filter (CVE-2022-30550). */
