@@ -15,11 +15,17 @@ import { parseJsonBody } from './json-body.js'
 import { passdbRoutes, sendVerdict } from './passdb-routes.js'
 import { userdbListRoute } from './userdb-list-route.js'
 
+/** Whether a listener is about to close: then every reply asks its caller to connect anew, elsewhere. */
+export interface Closing {
+  now: boolean
+}
+
 /** The app of one listener, ready to listen; `trust` says what kind of address it will listen on. */
 export function createHttpServer(
   services: Services,
   settings: HttpSettings,
   trust: ListenerTrust,
+  closing: Closing = { now: false },
 ): FastifyInstance {
   const app = Fastify({
     bodyLimit: settings.http_request_body_limit,
@@ -32,6 +38,10 @@ export function createHttpServer(
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
   })
   readJsonOnly(app)
+  app.addHook('onRequest', (_request, reply, done) => {
+    if (closing.now) reply.header('connection', 'close')
+    done()
+  })
   app.setErrorHandler(errorHandler(services))
   app.setNotFoundHandler((_request, reply) =>
     reply.code(404).send({ error: 'not_found', message: 'no such method and path' }),

@@ -1,7 +1,8 @@
 // From an address to a socket that answers, and back without cutting anybody off.
 
 import { chmod, unlink } from 'node:fs/promises'
-import { connect } from 'node:net'
+import { connect, Server as NetServer } from 'node:net'
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import type { Services } from '../services.js'
 import { createHttpServer } from './http-server.js'
@@ -30,20 +31,42 @@ export async function openHttpListener(
   settings: HttpSettings,
   address: HttpAddress,
 ): Promise<HttpListener> {
-  const app = createHttpServer(services, settings, address.kind === 'unix' ? 'unix-socket' : 'tcp')
+  const closing = { now: false }
+  const app = createHttpServer(services, settings, address.kind === 'unix' ? 'unix-socket' : 'tcp', closing)
   try {
     const bound = await listen(app, address, settings.unix_listener_mode)
-    return { address: bound, close: timeoutMs => close(app, timeoutMs) }
+    const close = (timeoutMs: number) => {
+      closing.now = true
+      return drain(app, timeoutMs)
+    }
+    return { address: bound, close }
   } catch (error) {
     await app.close()
     throw error
   }
 }
 
-async function close(app: FastifyInstance, timeoutMs: number): Promise<void> {
+/** How long an idle connection may still bring a request that was on its way when we stopped listening. */
+const LAST_REQUESTS_MS = 250
+const LOOK_AGAIN_MS = 10
+
+/**
+ * Stops listening, answers what has begun and what still arrives on kept connections, then closes those that are
+ * idle. Node's own close() would close them at once, under the hands of a caller who is just sending.
+ */
+async function drain(app: FastifyInstance, timeoutMs: number): Promise<void> {
   const cutOff = setTimeout(() => app.server.closeAllConnections(), timeoutMs)
+  NetServer.prototype.close.call(app.server)
+  const until = performance.now() + LAST_REQUESTS_MS
+  while (performance.now() < until && (await connectionsOf(app)) > 0) await sleep(LOOK_AGAIN_MS)
+  // A busy process may have slept over it all: read once more what lies in the sockets before they are closed.
+  await setImmediate()
   await app.close()
   clearTimeout(cutOff)
+}
+
+function connectionsOf(app: FastifyInstance): Promise<number> {
+  return new Promise(resolve => app.server.getConnections((error, count) => resolve(error ? 0 : count)))
 }
 
 async function listen(app: FastifyInstance, address: HttpAddress, unixMode: string): Promise<HttpAddress> {
