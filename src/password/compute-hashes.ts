@@ -1,8 +1,42 @@
 // Computes slow hashes, in a worker: one at a time, or as many of one shape as the engine has lanes.
 
+import { pbkdf2Sync } from 'node:crypto'
 import { chooseShaCrypt, type ShaCryptEngines } from './choose-sha-crypt.js'
+import { computeArgon2 } from './compute-argon2.js'
+import { computeDesCrypt } from './compute-des-crypt.js'
+import { computeMd5Crypt } from './compute-md5-crypt.js'
+import { computeOtp } from './compute-otp.js'
 import type { ShaCryptHash } from './sha-crypt-engine.js'
-import { type SlowHash, type SlowHashKind, shaOf } from './slow-hash.js'
+import { isShaCrypt, type ShaCrypt, type SlowHash, type SlowHashKind, shaOf } from './slow-hash.js'
+
+/** One digest per hash. Several hashes are of one kind and shape, and no more than `capabilities` says. */
+export async function computeHashes(
+  hashes: readonly SlowHash[],
+  passwords: readonly Uint8Array[],
+): Promise<Uint8Array[]> {
+  const [hash] = hashes
+  const [password = new Uint8Array()] = passwords
+  if (!hash) return []
+  return isShaCrypt(hash)
+    ? computeShaCrypt(hashes.filter(isShaCrypt), passwords)
+    : [await compute(hash, password)]
+}
+
+function compute(hash: Exclude<SlowHash, ShaCrypt>, password: Uint8Array): Uint8Array | Promise<Uint8Array> {
+  switch (hash.kind) {
+    case 'md5-crypt':
+      return computeMd5Crypt(password, hash.salt)
+    case 'des-crypt':
+      return computeDesCrypt(password, hash.salt)
+    case 'pbkdf2':
+      return pbkdf2Sync(password, hash.salt, hash.rounds, hash.bytes, hash.digest)
+    case 'otp':
+      return computeOtp(hash.algorithm, hash.salt, password, hash.rounds)
+    case 'argon2i':
+    case 'argon2id':
+      return computeArgon2(hash, password)
+  }
+}
 
 const chosen = new Map<ShaCryptHash, ShaCryptEngines>()
 
@@ -15,20 +49,14 @@ function enginesOf(hash: ShaCryptHash): ShaCryptEngines {
   return engines
 }
 
-/** One digest per hash. Several hashes are of one kind and shape, and no more than `capabilities` says. */
-export async function computeHashes(
-  hashes: readonly SlowHash[],
-  passwords: readonly Uint8Array[],
-): Promise<Uint8Array[]> {
-  const [first] = hashes
-  if (!first) return []
-  const engines = enginesOf(shaOf(first))
-  const inputs = hashes.map((hash, i) => ({
+function computeShaCrypt(hashes: readonly ShaCrypt[], passwords: readonly Uint8Array[]): Uint8Array[] {
+  const inputs = hashes.map(({ salt, rounds }, i) => ({
     password: passwords[i] ?? new Uint8Array(),
-    salt: hash.salt,
-    rounds: hash.rounds,
+    salt,
+    rounds,
   }))
-  return (inputs.length === 1 ? engines.single : engines.many).digests(inputs)
+  const { single, many } = enginesOf(hashes[0] ? shaOf(hashes[0]) : 'sha512')
+  return (inputs.length === 1 ? single : many).digests(inputs)
 }
 
 export interface Capabilities {

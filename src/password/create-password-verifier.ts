@@ -42,6 +42,9 @@ export function createPasswordVerifier(options: PasswordVerifierOptions = {}): P
     }
     return shared.run(stored, password, context.signal, givenUp, async signal => {
       const outcome = await pool.run({ hash: comparison.hash, password, user: context.user, signal })
+      if ('notAvailable' in outcome) {
+        return { verdict: 'scheme_not_available', reason: outcome.notAvailable }
+      }
       if ('unavailable' in outcome) return { verdict: 'unavailable', reason: outcome.unavailable }
       return comparison.matches(outcome.digest) ? match : mismatch
     })

@@ -1,6 +1,6 @@
 // crypt(3)'s own base 64: another alphabet than MIME's, little end first, and a byte order per method.
 
-const alphabet = './0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
+export const alphabet = './0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
 /** Groups of up to three byte positions; each group is written as one character more than it has bytes. */
 export type ByteOrder = readonly (readonly number[])[]

@@ -1,15 +1,19 @@
 // crypt(3) values: which method a value is of is told by how it begins, whatever `{…CRYPT}` it stands behind.
 
+import { saltCharacters } from './crypt-base64.js'
+import { generateDesCrypt, readDesCrypt } from './des-crypt.js'
+import { readMd5Crypt } from './md5-crypt.js'
 import {
   type Comparison,
   type GenerateOptions,
   type HashLimits,
+  isLocked,
   malformed,
   notAvailable,
   type PasswordScheme,
 } from './password-scheme.js'
 import { generateShaCrypt, readShaCrypt } from './sha-crypt.js'
-import type { ShaCryptHash } from './sha-crypt-engine.js'
+import { PASSWORD_MAX, type ShaCryptHash } from './sha-crypt-engine.js'
 
 type Read = (text: string, limits: HashLimits) => Comparison
 
@@ -23,10 +27,19 @@ const absent =
   () =>
     notAvailable(`crypt(3) method ${name} is not computed here`)
 
+/** Here the salt is crypt(3)'s business; Dovecot's own MD5-CRYPT takes any. */
+const readMd5: Read = text => {
+  const read = readMd5Crypt(text)
+  if (read.kind !== 'slow') return read
+  const salt = Buffer.from(read.hash.salt).toString('latin1')
+  if (!saltCharacters.test(salt)) return malformed('MD5-CRYPT with a salt that crypt(3) refuses')
+  return { ...read, passwordMax: PASSWORD_MAX, weakAs: 'MD5-CRYPT' }
+}
+
 const methods: readonly CryptMethod[] = [
   { prefix: /^\$6\$/, read: (text, limits) => readShaCrypt('sha512', text, limits) },
   { prefix: /^\$5\$/, read: (text, limits) => readShaCrypt('sha256', text, limits) },
-  { prefix: /^\$1\$/, read: absent('md5crypt') },
+  { prefix: /^\$1\$/, read: readMd5 },
   { prefix: /^\$2[abxy]\$/, read: absent('bcrypt') },
   { prefix: /^\$y\$/, read: absent('yescrypt') },
   { prefix: /^\$gy\$/, read: absent('gost-yescrypt') },
@@ -35,11 +48,8 @@ const methods: readonly CryptMethod[] = [
   { prefix: /^\$md5[$,]/, read: absent('SunMD5') },
   { prefix: /^\$sha1\$/, read: absent('sha1crypt') },
   { prefix: /^_/, read: absent('BSDi DES') },
-  { prefix: /^[./0-9A-Za-z]{13}$/, read: absent('DES') },
+  { prefix: /^[./0-9A-Za-z]{2}/, read: readDesCrypt },
 ]
-
-/** /etc/shadow's ways of saying that no password is right; Dovecot takes the empty value for one too. */
-const locked = /^($|[*!])/
 
 /**
  * Dovecot gives every value of these schemes to crypt(3) and compares (password-scheme-crypt.c:crypt_verify), so
@@ -47,7 +57,7 @@ const locked = /^($|[*!])/
  */
 const readCrypt = (raw: Buffer, limits: HashLimits): Comparison => {
   const text = raw.toString('latin1')
-  if (locked.test(text)) return { kind: 'locked' }
+  if (isLocked(text)) return { kind: 'locked' }
   const method = methods.find(({ prefix }) => prefix.test(text))
   return method ? method.read(text, limits) : malformed('the value is of no crypt(3) method')
 }
@@ -60,6 +70,16 @@ const shaCrypt = (hash: ShaCryptHash): PasswordScheme => ({
 
 export const sha512Crypt = shaCrypt('sha512')
 export const sha256Crypt = shaCrypt('sha256')
+
+export const desCrypt: PasswordScheme = {
+  encoding: 'none',
+  weak: true,
+  read: readCrypt,
+  generate: (_password, options) => generateDesCrypt(options),
+}
+
+/** Waits for a library that computes bcrypt. */
+export const blfCrypt: PasswordScheme = { encoding: 'none', read: readCrypt }
 
 /** New values come from `BLF-CRYPT`, which is what Dovecot makes of it. */
 export const crypt: PasswordScheme = { encoding: 'none', read: readCrypt }

@@ -13,26 +13,30 @@ export interface GeneratePasswordOptions extends Partial<GenerateOptions> {
   readonly compute?: (hash: SlowHash, password: Buffer) => Promise<Buffer>
 }
 
+export type GeneratedPassword = { readonly stored: string } | { readonly refused: string }
+
 /**
  * `{SCHEME}text`, as `doveadm pw -s SCHEME` would make it; the scheme's name may end in `.HEX`, `.B64`, `.BASE64`.
- * Undefined when there is no such scheme or Homing does not make new values of it.
+ * Refused when there is no such scheme or Homing does not make new values of it.
  */
 export async function generatePassword(
   schemeName: string,
   password: Password,
   options: GeneratePasswordOptions = {},
-): Promise<string | undefined> {
+): Promise<GeneratedPassword> {
   const [name = '', suffix] = schemeName.split('.', 2)
   const scheme = findScheme(name)
   const encoding = suffix === undefined ? scheme?.encoding : encodingOf(suffix)
-  if (!scheme?.generate || !encoding) return undefined
+  if (!scheme || !encoding) return { refused: `unknown password scheme ${schemeName}` }
+  if (!scheme.generate) return { refused: `no new passwords are made with ${schemeName}` }
   const { compute = computeHere, ...rest } = options
   const generation = scheme.generate(password.reveal(), { randomBytes, ...rest })
+  if (generation.kind === 'impossible') return { refused: generation.reason }
   const raw =
     generation.kind === 'cheap'
       ? generation.raw
       : generation.raw(await compute(generation.hash, password.reveal()))
-  return formatStoredPassword(schemeName.toUpperCase(), encoding, raw)
+  return { stored: formatStoredPassword(schemeName.toUpperCase(), encoding, raw) }
 }
 
 async function computeHere(hash: SlowHash, password: Buffer): Promise<Buffer> {

@@ -3,7 +3,7 @@
 import type { Capabilities } from './compute-hashes.js'
 import { HashQueue } from './hash-queue.js'
 import { type HashOutcome, type HashRequest, HashTask } from './hash-task.js'
-import { HashThread } from './hash-thread.js'
+import { type HashFailure, HashThread } from './hash-thread.js'
 import type { HashBatch } from './hash-worker.js'
 import { memoryBytesOf, type SlowHashKind, workOf } from './slow-hash.js'
 
@@ -210,7 +210,7 @@ export class HashPool {
           this.#dispatch()
         },
         done: (batch, digests, ms) => this.#done(batch, digests, ms),
-        failed: (batch, message) => this.#failed(batch, message),
+        failed: (batch, failure) => this.#failed(batch, failure),
         lost: (batches, reason) => this.#lost(thread, batches, reason),
       },
     )
@@ -228,9 +228,9 @@ export class HashPool {
     this.#dispatch()
   }
 
-  #failed({ tasks }: Batch, message: string): void {
+  #failed({ tasks }: Batch, failure: HashFailure): void {
     this.#memoryBytes -= memoryOf(tasks)
-    for (const task of tasks) task.settle({ unavailable: `the hash was not computed: ${message}` })
+    for (const task of tasks) task.settle(failure)
     this.#dispatch()
   }
 

@@ -10,7 +10,11 @@ export interface HashRequest {
   readonly signal?: AbortSignal
 }
 
-export type HashOutcome = { readonly digest: Buffer } | { readonly unavailable: string }
+/** `notAvailable`: nobody can compute it on this platform; `unavailable`: nobody did this time. */
+export type HashOutcome =
+  | { readonly digest: Buffer }
+  | { readonly unavailable: string }
+  | { readonly notAvailable: string }
 
 export class HashTask {
   readonly request: HashRequest

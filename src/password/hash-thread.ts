@@ -17,10 +17,15 @@ export interface HashThreadEvents<B extends { readonly message: HashBatch }> {
   ready(capabilities: Capabilities): void
   done(batch: B, digests: readonly Uint8Array[], ms: number): void
   /** The computation threw: a bug, or a library that refuses what we let through. */
-  failed(batch: B, message: string): void
+  failed(batch: B, outcome: HashFailure): void
   /** The thread crashed or hung and is gone. The first batch is the one it was computing. */
   lost(batches: readonly B[], reason: string): void
 }
+
+export type HashFailure = { readonly unavailable: string } | { readonly notAvailable: string }
+
+const failureOf = ({ message, notAvailable }: Extract<HashAnswer, { kind: 'failed' }>): HashFailure =>
+  notAvailable ? { notAvailable: message } : { unavailable: `the hash was not computed: ${message}` }
 
 const program = new URL('./hash-worker.js', import.meta.url)
 
@@ -90,7 +95,7 @@ export class HashThread<B extends { readonly message: HashBatch }> {
     if (!batch || batch.message.id !== answer.id) throw new Error('hash worker answered out of turn')
     if (this.#batches.length > 0) this.#watch(this.#options.timeLimitMs, 'took too long')
     if (answer.kind === 'digests') this.#events.done(batch, answer.digests, answer.ms)
-    else this.#events.failed(batch, answer.message)
+    else this.#events.failed(batch, failureOf(answer))
   }
 
   #watch(limitMs: number, reason: string): void {

@@ -2,6 +2,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads'
 import { type Capabilities, capabilities, computeHashes, heat } from './compute-hashes.js'
+import { NotAvailable } from './not-available.js'
 import type { SlowHash } from './slow-hash.js'
 
 export interface HashBatch {
@@ -19,7 +20,7 @@ export type HashAnswer =
       readonly digests: readonly Uint8Array[]
       readonly ms: number
     }
-  | { readonly kind: 'failed'; readonly id: number; readonly message: string }
+  | { readonly kind: 'failed'; readonly id: number; readonly message: string; readonly notAvailable?: true }
 
 export interface HashWorkerData {
   /** Hash for this long before saying ready, so that the first login meets compiled code. */
@@ -48,7 +49,8 @@ async function compute({ id, hashes, passwords }: HashBatch): Promise<HashAnswer
     const digests = await computeHashes(hashes, passwords)
     return { kind: 'digests', id, digests, ms: performance.now() - start }
   } catch (cause) {
-    return { kind: 'failed', id, message: cause instanceof Error ? cause.message : 'unknown' }
+    const message = cause instanceof Error ? cause.message : 'unknown'
+    return { kind: 'failed', id, message, ...(cause instanceof NotAvailable ? { notAvailable: true } : {}) }
   } finally {
     for (const password of passwords) password.fill(0)
   }

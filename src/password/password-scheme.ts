@@ -6,7 +6,11 @@ export type Encoding = 'none' | 'hex' | 'base64'
 
 /** How much work a stored value may ask for. Above it, it is malformed: real sites never meet these. */
 export interface HashLimits {
+  /** SHA256-CRYPT, SHA512-CRYPT, PBKDF2, SCRAM, OTP. */
   readonly maxRounds: number
+  /** ARGON2. */
+  readonly maxPasses: number
+  readonly memoryBytes: number
 }
 
 /** The stored value, understood. */
@@ -18,6 +22,8 @@ export type Comparison =
       readonly kind: 'slow'
       readonly hash: SlowHash
       readonly passwordMax?: number
+      /** The weak scheme that the value turned out to be of, behind a name that is not weak itself. */
+      readonly weakAs?: string
       matches(digest: Buffer): boolean
     }
   /** A value that was made so that no password matches it: a locked account. */
@@ -31,11 +37,6 @@ export interface Refused {
   readonly reason: string
 }
 
-export interface NewHash {
-  /** What stands behind `{SCHEME}`, before its encoding. */
-  readonly raw: Buffer
-}
-
 export interface GenerateOptions {
   readonly rounds?: number
   /** The login name: DIGEST-MD5 hashes it too. */
@@ -43,10 +44,11 @@ export interface GenerateOptions {
   readonly randomBytes: (size: number) => Buffer
 }
 
-/** How a new value is made: at once, or from the digest that a worker computes. */
+/** How a new value is made (`raw` is what its encoding is applied to): at once, or from the digest that a worker computes. */
 export type Generation =
   | { readonly kind: 'cheap'; readonly raw: Buffer }
   | { readonly kind: 'slow'; readonly hash: SlowHash; raw(digest: Buffer): Buffer }
+  | { readonly kind: 'impossible'; readonly reason: string }
 
 export interface PasswordScheme {
   /** How the value is written when the name has no `.HEX` or `.B64`. */
@@ -59,6 +61,12 @@ export interface PasswordScheme {
   /** Absent: Homing verifies this scheme but does not make new values of it. */
   readonly generate?: (password: Buffer, options: GenerateOptions) => Generation
 }
+
+/**
+ * /etc/shadow's ways of saying that no password is right. Dovecot too takes an empty value for one: crypt(3) would
+ * match it (password-scheme.c:crypt_verify).
+ */
+export const isLocked = (text: string): boolean => /^($|[*!])/.test(text)
 
 export const malformed = (reason: string): Refused => ({ kind: 'refused', verdict: 'malformed', reason })
 

@@ -22,10 +22,14 @@ export const passwordSettings = settings({
     maximum: 1_000_000,
   }),
   auth_hash_max_rounds: wholeNumber(
-    'A stored hash with more rounds is an internal failure (SHA256-CRYPT, SHA512-CRYPT, PBKDF2, SCRAM)',
+    'A stored hash with more rounds is an internal failure (SHA256-CRYPT, SHA512-CRYPT, PBKDF2, SCRAM, OTP)',
     1_000_000,
     { minimum: 1000, maximum: 999_999_999 },
   ),
+  auth_hash_max_passes: wholeNumber('An ARGON2 hash with more passes is an internal failure', 64, {
+    minimum: 1,
+    maximum: 1_000_000,
+  }),
   auth_hash_memory_limit: size(
     'How much memory ARGON2 may take for all that is computed at the same time; a hash that alone needs more is an internal failure',
     '1G',
@@ -51,6 +55,7 @@ export const defaultPasswordSettings: PasswordSettings = {
   auth_hash_time_limit: 4000,
   auth_hash_queue_limit: 1024,
   auth_hash_max_rounds: 1_000_000,
+  auth_hash_max_passes: 64,
   auth_hash_memory_limit: 1024 ** 3,
   auth_unknown_user_hash: true,
   auth_password_max_length: 4096,

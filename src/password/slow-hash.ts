@@ -3,7 +3,7 @@
 import { shaCryptShape } from './sha-crypt-engine.js'
 
 /** What to compute of a password; everything else that it takes comes from the stored value. */
-export type SlowHash = ShaCrypt
+export type SlowHash = ShaCrypt | Md5Crypt | DesCrypt | Pbkdf2 | Otp | Argon2
 
 export interface ShaCrypt {
   readonly kind: 'sha256-crypt' | 'sha512-crypt'
@@ -11,18 +11,62 @@ export interface ShaCrypt {
   readonly rounds: number
 }
 
+export interface Md5Crypt {
+  readonly kind: 'md5-crypt'
+  readonly salt: Uint8Array
+}
+
+export interface DesCrypt {
+  readonly kind: 'des-crypt'
+  readonly salt: Uint8Array
+}
+
+export interface Pbkdf2 {
+  readonly kind: 'pbkdf2'
+  readonly digest: 'sha1' | 'sha256'
+  readonly salt: Uint8Array
+  readonly rounds: number
+  readonly bytes: number
+}
+
+export interface Otp {
+  readonly kind: 'otp'
+  readonly algorithm: 'md4' | 'md5' | 'sha1'
+  /** OTP's word for it is seed. */
+  readonly salt: Uint8Array
+  readonly rounds: number
+}
+
+export interface Argon2 {
+  readonly kind: 'argon2i' | 'argon2id'
+  readonly salt: Uint8Array
+  readonly memoryKiB: number
+  readonly passes: number
+  readonly lanes: number
+  readonly bytes: number
+}
+
 export type SlowHashKind = SlowHash['kind']
 
 /** Hashes of the same shape may be computed together; undefined: only alone. */
-export const shapeOf = (hash: SlowHash, passwordBytes: number): string | undefined =>
-  shaCryptShape(shaOf(hash), hash.rounds, passwordBytes, hash.salt.length)
+export function shapeOf(hash: SlowHash, passwordBytes: number): string | undefined {
+  return isShaCrypt(hash)
+    ? shaCryptShape(shaOf(hash), hash.rounds, passwordBytes, hash.salt.length)
+    : undefined
+}
 
 /** How much work it is, in a unit that means something only beside others of its kind. */
-export const workOf = (hash: SlowHash, passwordBytes: number): number =>
-  hash.rounds * (1 + (hash.salt.length + 2 * passwordBytes) / 64)
+export function workOf(hash: SlowHash, passwordBytes: number): number {
+  if (isShaCrypt(hash)) return hash.rounds * (1 + (hash.salt.length + 2 * passwordBytes) / 64)
+  if ('memoryKiB' in hash) return hash.memoryKiB * hash.passes
+  return 'rounds' in hash ? hash.rounds + 1 : 1
+}
 
 /** How much memory it takes, as far as that is worth counting. */
-export const memoryBytesOf = (_hash: SlowHash): number => 0
+export const memoryBytesOf = (hash: SlowHash): number => ('memoryKiB' in hash ? hash.memoryKiB * 1024 : 0)
+
+export const isShaCrypt = (hash: SlowHash): hash is ShaCrypt =>
+  hash.kind === 'sha256-crypt' || hash.kind === 'sha512-crypt'
 
 export const shaOf = (hash: ShaCrypt): 'sha256' | 'sha512' =>
   hash.kind === 'sha256-crypt' ? 'sha256' : 'sha512'

@@ -1,5 +1,6 @@
 // `{SCHEME.ENCODING}text` ↔ scheme, encoding and raw bytes: Dovecot's rules (password-scheme.c, 2.3.19 and 2.4.1).
 
+import { decodeBase64, decodeHex, decodeOfLength } from './decode.js'
 import {
   type Encoding,
   malformed,
@@ -77,7 +78,7 @@ function decode(text: string, scheme: PasswordScheme, encoding: Encoding, isGive
   const { rawBytes } = scheme
   const raw =
     rawBytes !== undefined && encoding !== 'none' && !isGiven
-      ? decodeGuessing(text, rawBytes)
+      ? decodeOfLength(text, rawBytes)
       : decoders[encoding](text)
   if (raw === undefined) return `the value is not valid ${encoding}`
   if (rawBytes !== undefined && raw.length !== rawBytes) {
@@ -86,24 +87,10 @@ function decode(text: string, scheme: PasswordScheme, encoding: Encoding, isGive
   return raw
 }
 
-/** Twice the raw length is hex, unless it is not; everything else is base64. */
-const decodeGuessing = (text: string, rawBytes: number): Buffer | undefined =>
-  (text.length === rawBytes * 2 ? fromHex(text) : undefined) ?? fromBase64(text)
-
-const fromHex = (text: string): Buffer | undefined =>
-  /^([0-9a-f]{2})*$/i.test(text) ? Buffer.from(text, 'hex') : undefined
-
-/** Padded, blanks ignored, as Dovecot's base64_decode() takes it. */
-function fromBase64(text: string): Buffer | undefined {
-  const dense = text.replace(/[ \t\r\n]/g, '')
-  const isValid = dense.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(dense)
-  return isValid ? Buffer.from(dense, 'base64') : undefined
-}
-
 const decoders: Record<Encoding, (text: string) => Buffer | undefined> = {
   none: text => Buffer.from(text, 'utf8'),
-  hex: fromHex,
-  base64: fromBase64,
+  hex: decodeHex,
+  base64: decodeBase64,
 }
 
 /** A scheme's name as it may stand in a log: it could be half of a clear password. */

@@ -32,7 +32,7 @@ function poolOf(options: Partial<HashPoolOptions> = {}) {
 }
 
 const textOf = (outcome: HashOutcome): string =>
-  'digest' in outcome ? outcome.digest.toString() : `unavailable: ${outcome.unavailable}`
+  'digest' in outcome ? outcome.digest.toString() : Object.entries(outcome).flat().join(': ')
 
 t.test('a pool starts no thread before it is needed, and keeps the one it started', async t => {
   const { pool, ask } = poolOf({ threads: 4 })
