@@ -1,7 +1,9 @@
 // How a setting is declared: its type, its default, and the sentence `homing config dump` prints beside it.
 // Whoever needs a setting declares it here-wise in its own file; config/load-config.ts reads them all.
 
-// TypeBox's types without its code, which would cost every start 0.2 s and 19 MiB: a schema is a plain object.
+// The schemas have typebox's types and are made by hand: loading the package takes longer than everything else that
+// a command does.
+
 import type { TObject, TSchema, TUnsafe } from 'typebox'
 
 /** What a setting's text means; config/read-value.ts turns the text into the value. */
@@ -46,7 +48,7 @@ export interface Bounds {
   readonly maximum: number
 }
 
-function declare<T>(declaration: SettingDeclaration<T>) {
+function declare<T>(declaration: SettingDeclaration<T>): TUnsafe<T> {
   return { homing: declaration } as unknown as TUnsafe<T>
 }
 
@@ -124,7 +126,7 @@ export const table = (
 
 /** A group of settings. */
 export const settings = <P extends Record<string, TSchema>>(properties: P): TObject<P> =>
-  ({ type: 'object', properties }) as unknown as TObject<P>
+  ({ type: 'object', required: Object.keys(properties), properties }) as unknown as TObject<P>
 
 function withDefault<T>(value: T | undefined): { default?: T } {
   return value === undefined ? {} : { default: value }
