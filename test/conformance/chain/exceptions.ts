@@ -14,7 +14,7 @@ export interface Exception {
   /** Whether it concerns a walk that ended like this. */
   applies(outcome: ChainOutcome): boolean
   /** What this Dovecot says where we say `ours`. */
-  dovecot(ours: Reply): Reply
+  dovecot(ours: Reply, version: DovecotVersion): Reply
 }
 
 const isMasterless = ({ reason }: ChainOutcome) => reason === 'No master passdb accepted the master user'
@@ -54,7 +54,10 @@ export const exceptions: readonly Exception[] = [
     versions: ['2.3', '2.4'],
     question: 'verify',
     applies: outcome => outcome.result === 'user_disabled' && lastIsNext(outcome),
-    dovecot: ({ word, fields }) => ({ word, fields: new Map([...fields, ['nopassword', '']]) }),
+    dovecot: ({ word, fields }, version) => ({
+      word,
+      fields: new Map([...fields, ['nopassword', version === '2.3' ? '' : 'yes']]),
+    }),
   },
   {
     name: 'nopassword in a lookup',

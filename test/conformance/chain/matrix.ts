@@ -51,7 +51,12 @@ export const twoLinkCases: readonly ChainCase[] = linksAt('a').flatMap(first =>
   linksAt('b').map(second => ({ masters: [], links: [first, second] })),
 )
 
-/** So many different chains of three links, always the same ones for the same seed. */
+/** So many different chains of two links, always the same ones for the same seed. */
+export function twoLinkSample(count: number, seed: number): readonly ChainCase[] {
+  return sample(count, seed, ['a', 'b'])
+}
+
+/** The same of three links. */
 export function threeLinkSample(count: number, seed: number): readonly ChainCase[] {
   return sample(count, seed, ['a', 'b', 'c'])
 }
@@ -62,13 +67,22 @@ export function masterSample(count: number, seed: number): readonly ChainCase[] 
 }
 
 /** The name that makes Dovecot walk this chain: `user`, or `user*master`. */
-export function userOf({ masters, links }: ChainCase): string {
-  return masters.length === 0 ? nameOf(links) : `${nameOf(links)}*${nameOf(masters)}`
+export function userOf(chain: ChainCase): string {
+  return chain.masters.length === 0 ? loginName(chain) : `${loginName(chain)}*${masterName(chain)}`
 }
 
-/** The name that picks these links and tells them their answers. */
-export function nameOf(links: readonly CaseLink[]): string {
-  return `${links.map(({ block }) => `${block.name}-`).join('')}${links.map(({ answer }) => answer).join('')}@x`
+/** The name that picks the normal links and tells them their answers. */
+export function loginName({ links }: ChainCase): string {
+  return nameOf(links, links)
+}
+
+/** It picks the normal links too: 2.4.1 tries their filters on the master's name to see if anybody is left to ask. */
+export function masterName({ masters, links }: ChainCase): string {
+  return nameOf([...masters, ...links], masters)
+}
+
+function nameOf(picked: readonly CaseLink[], told: readonly CaseLink[]): string {
+  return `${picked.map(({ block }) => `${block.name}-`).join('')}${told.map(({ answer }) => answer).join('')}@x`
 }
 
 export function describe(chain: ChainCase): string {
@@ -130,7 +144,7 @@ local results = {
 local extra = { o = "", n = " noauthenticate=y", f = " fail=y" }
 local function answer(req, more)
   local letter = req.user:match("(%a+)@"):sub(${letter}, ${letter})
-  if results[letter] then return results[letter], say("") end
+  if results[letter] then return results[letter], "" end
   local seen = req.skip_password_check and "v" or "u"
   return dovecot.auth.PASSDB_RESULT_OK, say("by=${place} ${place}=" .. seen .. extra[letter] .. more)
 end

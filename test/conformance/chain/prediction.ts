@@ -6,7 +6,7 @@ import { type Ask, type PassdbChain, walkChain, walkMasters } from '../../../src
 import type { AuthRequest } from '../../../src/model/auth-request.js'
 import type { PassdbReply } from '../../../src/model/passdb.js'
 import type { Reply } from './auth-socket.js'
-import { type AnswerLetter, answers, type ChainCase, nameOf } from './matrix.js'
+import { type AnswerLetter, answers, type ChainCase, loginName, masterName } from './matrix.js'
 import { type Block, linkOf } from './passdb-block.js'
 
 const links = new Map<Block, ChainedPassdb>()
@@ -31,9 +31,9 @@ export function predict(chain: ChainCase, question: ChainQuestion): Promise<Chai
     cache: 'none',
     ms: 0,
   })
-  const login = nameOf(chain.links)
+  const login = loginName(chain)
   if (chain.masters.length === 0) return walkChain(chainOf(chain), requestFor(login, question), ask, question)
-  const request = { ...requestFor(nameOf(chain.masters), question), requestedLoginUser: login }
+  const request = { ...requestFor(masterName(chain), question), requestedLoginUser: login }
   return walkMasters(chainOf(chain), request, ask)
 }
 
