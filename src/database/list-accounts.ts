@@ -3,12 +3,10 @@
 import { type RawBuilder, sql } from 'kysely'
 import { matchesWildcard } from '../model/wildcard.js'
 import type { AccountTableOptions } from './account-table.js'
-import { columnText } from './column-value.js'
-import { type PlacedRow, storedName } from './find-accounts.js'
-import { type NameColumns, tableReference } from './name-column.js'
+import { storedName } from './find-accounts.js'
+import type { NameColumns } from './name-column.js'
+import { readPages } from './read-pages.js'
 import type { SqlDatabase } from './sql-database.js'
-
-const PAGE_SIZE = 1000
 
 /**
  * Stored names in normalised form that match the mask, each once. Throws DatabaseError when it breaks off.
@@ -19,75 +17,23 @@ export async function* listAccounts(
   options: AccountTableOptions,
   nameColumns: NameColumns,
   mask: string,
-  pageSize = PAGE_SIZE,
+  pageSize?: number,
 ): AsyncGenerator<string> {
+  const { table, columns: key } = options
   const filter = likeFilter(database, nameColumns, mask)
+  const pages = { table, key, nameColumns, filter, ...(pageSize && { pageSize }) }
   // A name stored in another spelling than the login form may be stored a second time in that form. Where such
   // spellings sort apart (binary collations), capitals come first: remembering them is enough, and they are few.
   const respelled = new Set<string>()
   let previous = ''
-  for await (const stored of storedNames(database, options, nameColumns, filter, pageSize)) {
+  for await (const row of readPages(database, `list accounts in ${table}`, pages)) {
+    const stored = storedName(row, key.domain !== undefined)
     const name = options.normalise(stored)
     if (name === previous || respelled.has(name)) continue
     if (name !== stored) respelled.add(name)
     previous = name
     if (matchesWildcard(mask, name)) yield name
   }
-}
-
-async function* storedNames(
-  database: SqlDatabase,
-  options: AccountTableOptions,
-  nameColumns: NameColumns,
-  filter: RawBuilder<unknown> | undefined,
-  pageSize: number,
-): AsyncGenerator<string> {
-  const hasDomain = nameColumns.domain !== undefined
-  let after: PlacedRow | undefined
-  let seen = new Set<string>()
-  let size = pageSize
-  for (;;) {
-    const query = pageQuery(options, nameColumns, filter, after, size).compile(database.builder)
-    const rows = await database.read(`list accounts in ${options.table}`, query, { isListing: true })
-    const page = rows.map(row => storedName(row, hasDomain))
-    const fresh = page.filter(name => !seen.has(name))
-    yield* fresh
-    if (rows.length < size) return
-    // The next page begins with all that compare equal to the last name (`Anna` beside `ánna`), as some of them may
-    // have found no room. When they alone fill a page, only a bigger one gets past them.
-    if (fresh.length === 0) size *= 2
-    seen = new Set(page)
-    after = rows.at(-1)
-  }
-}
-
-function pageQuery(
-  options: AccountTableOptions,
-  { user, domain }: NameColumns,
-  filter: RawBuilder<unknown> | undefined,
-  after: PlacedRow | undefined,
-  size: number,
-) {
-  const columns = [
-    options.columns.user,
-    ...(options.columns.domain === undefined ? [] : [options.columns.domain]),
-  ]
-  const selected = columns.map((column, place) => sql`${sql.id(column)} as ${sql.id(`c${place}`)}`)
-  const conditions = [
-    ...(after ? [from(after, { user, ...(domain && { domain }) })] : []),
-    ...(filter ? [filter] : []),
-  ]
-  const where = conditions.length > 0 ? sql`where ${sql.join(conditions, sql` and `)}` : sql``
-  const order = domain ? sql`${domain.key}, ${user.key}` : user.key
-  return sql<PlacedRow>`
-    select ${sql.join(selected)} from ${tableReference(options.table)} ${where} order by ${order} limit ${sql.lit(size)}`
-}
-
-function from(after: PlacedRow, { user, domain }: NameColumns): RawBuilder<unknown> {
-  const name = user.wanted(columnText(after.c0))
-  if (!domain) return sql`${user.key} >= ${name}`
-  const last = domain.wanted(columnText(after.c1))
-  return sql`(${domain.key} > ${last} or (${domain.key} = ${last} and ${user.key} >= ${name}))`
 }
 
 /** LIKE is quick to refuse and slow on patterns made to be slow. */

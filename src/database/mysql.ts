@@ -1,5 +1,6 @@
 // MySQL and MariaDB behind Kysely: prepared statements, deadlines, and a second host when the first is down.
 
+import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
@@ -7,6 +8,7 @@ import {
   Kysely,
   type MysqlPool as KyselyPool,
   MysqlDialect,
+  sql,
   type Transaction,
 } from 'kysely'
 import { ConfigError } from '../model/config-error.js'
@@ -32,6 +34,15 @@ export async function openMysql(location: MysqlLocation, settings: DatabaseSetti
   const lookups = open({ size: settings.database_pool_size, queryTimeoutMs: queryMs })
   const listings = open({ size: 2, queryTimeoutMs: queryMs * LISTING_FACTOR })
 
+  const maintenance: SqlDatabase['maintenance'] = async ({ statementTimeoutMs }, run) => {
+    const kysely = open({ size: 1, queryTimeoutMs: statementTimeoutMs })
+    try {
+      return await kysely.connection().execute(run)
+    } finally {
+      await kysely.destroy()
+    }
+  }
+
   return {
     dialect: 'mysql',
     name: location.name,
@@ -46,14 +57,9 @@ export async function openMysql(location: MysqlLocation, settings: DatabaseSetti
       }
     },
     transaction: (statement, run) => transact(listings, statement, location.name, run),
-    maintenance: async (statementTimeoutMs, run) => {
-      const kysely = open({ size: 1, queryTimeoutMs: statementTimeoutMs })
-      try {
-        return await kysely.connection().execute(run)
-      } finally {
-        await kysely.destroy()
-      }
-    },
+    maintenance,
+    exclusively: ({ lockTimeoutMs, ...options }, run) =>
+      maintenance(options, connection => locked(connection, location.database, lockTimeoutMs, run)),
     close: async () => {
       await Promise.all([lookups.destroy(), listings.destroy()])
     },
@@ -145,6 +151,30 @@ async function transact<T>(
       if (tries >= TRANSACTION_TRIES || !nothingHappened(cause)) throw toDatabaseError(cause, statement, name)
       await sleep(20 * tries)
     }
+  }
+}
+
+const LOCK_POLL_MS = 100
+
+/** A lock of the server's, gone with the connection: a copy that crashes blocks nobody. */
+async function locked<T>(
+  connection: Kysely<Schema>,
+  database: string,
+  timeoutMs: number,
+  run: (connection: Kysely<Schema>) => Promise<T>,
+): Promise<T | undefined> {
+  const name = `homing migrate ${createHash('sha256').update(database).digest('hex').slice(0, 32)}`
+  const deadline = performance.now() + timeoutMs
+  for (;;) {
+    const { rows } = await sql<{ locked: unknown }>`select get_lock(${name}, 0) as locked`.execute(connection)
+    if (Number(rows[0]?.locked) === 1) break
+    if (performance.now() > deadline) return undefined
+    await sleep(LOCK_POLL_MS)
+  }
+  try {
+    return await run(connection)
+  } finally {
+    await sql`select release_lock(${name})`.execute(connection).catch(() => {})
   }
 }
 

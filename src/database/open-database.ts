@@ -1,16 +1,28 @@
 // One open database per URL, shared by whoever names that URL.
 
 import { sql } from 'kysely'
+import type { UsernameRules } from '../model/username.js'
 import type { AccountTable, AccountTableOptions } from './account-table.js'
+import { type Accounts, type AccountTableName, accountsIn } from './accounts.js'
+import { type AdoptionProblem, adoptionReport } from './adoption-report.js'
 import type { DatabaseSettings } from './database-settings.js'
 import { type DatabaseLocation, parseDatabaseUrl } from './database-url.js'
+import type { MigrateOptions, MigrationOutcome } from './migrate.js'
 import { openAccountTable } from './open-account-table.js'
 import type { SqlDatabase } from './sql-database.js'
 
 export interface Database {
   /** Without password: `mysql://dovecot@db1,db2:3306/mailproxy`, `sqlite:./data/homing.db`. */
   readonly name: string
+  /** Embedded in this process: `serve` migrates it by itself. */
+  readonly isEmbedded: boolean
   accountTable(options: AccountTableOptions): AccountTable
+  /** The accounts of one of our own tables, to be changed. `normalise` as in AccountTableOptions. */
+  accounts<T extends AccountTableName>(table: T, normalise: (storedName: string) => string): Accounts<T>
+  /** Brings the database to this version of the program, or says what that would do. */
+  migrate(options?: MigrateOptions): Promise<MigrationOutcome>
+  /** What cannot work as it is stored, by user. Throws DatabaseError when it breaks off. */
+  adoptionReport(rules: UsernameRules): AsyncIterable<AdoptionProblem>
   /** Whether the database answers just now; for readiness. Ends within the lookup deadline. */
   ping(signal?: AbortSignal): Promise<boolean>
   close(): Promise<void>
@@ -59,7 +71,16 @@ function openDatabase(
   }
   return {
     name: location.name,
+    isEmbedded: location.kind === 'sqlite',
     accountTable: options => openAccountTable(open, options, warn),
+    accounts: (table, normalise) => accountsIn(open, table, normalise),
+    migrate: async options => {
+      const [database, { migrate }] = await Promise.all([open(), import('./migrate.js')])
+      return migrate(database, options)
+    },
+    async *adoptionReport(rules) {
+      yield* adoptionReport(await open(), rules)
+    },
     ping: async () => {
       try {
         const database = await open()

@@ -22,14 +22,28 @@ export interface SqlDatabase {
    * to be called more than once. Rejects with a DatabaseError; what `run` itself throws comes through.
    */
   transaction<T>(statement: string, run: (transaction: Transaction<Schema>) => Promise<T>): Promise<T>
-  /** A connection of its own for long work (DDL), with its own deadline per statement; closed when `run` ends. */
-  maintenance<T>(statementTimeoutMs: number, run: (connection: Kysely<Schema>) => Promise<T>): Promise<T>
+  /** A connection of its own for long work. With `changesNothing` a file that is missing stays missing. */
+  maintenance<T>(options: MaintenanceOptions, run: (connection: Kysely<Schema>) => Promise<T>): Promise<T>
+  /**
+   * As maintenance, while no other copy of the program does the same; undefined when another one did for longer than
+   * the lock's deadline. On SQLite it is one transaction, undone when `run` throws; MySQL has none for DDL.
+   */
+  exclusively<T>(
+    options: MaintenanceOptions & { readonly lockTimeoutMs: number },
+    run: (connection: Kysely<Schema>) => Promise<T>,
+  ): Promise<T | undefined>
   close(): Promise<void>
 }
 
 export interface ReadOptions {
   /** For pages of a listing: given more time than a login. */
   readonly isListing?: boolean
+}
+
+export interface MaintenanceOptions {
+  /** MySQL: when a statement counts as unanswered. */
+  readonly statementTimeoutMs: number
+  readonly changesNothing?: boolean
 }
 
 /** How much longer a page of a listing may take than a lookup. */

@@ -6,18 +6,25 @@ import Database from 'libsql'
 const STATEMENTS_KEPT = 200
 
 /**
- * Opens the file. A reader cannot change it. Kysely prepares each query anew, which costs more than a lookup, so
- * statements are kept by their text; SQLite itself prepares them again when the tables change.
+ * Opens the file. A reader cannot change it. Throws SQLITE_BUSY while another process holds it; then to be tried again.
+ * Kysely prepares each query anew, which costs more than a lookup, so statements are kept by their text; SQLite
+ * itself prepares them again when the tables change.
  */
-export function openSqliteFile(path: string, options: { isReader: boolean }): SqliteDatabase {
+export function openSqliteFile(path: string, options = { isReader: false }): SqliteDatabase {
   const database = new Database(path)
-  prepareConnection(database, options.isReader)
+  try {
+    prepareConnection(database, options.isReader)
+  } catch (cause) {
+    database.close()
+    throw cause
+  }
   const kept = new Map<string, SqliteStatement>()
   return {
     prepare: sql => {
       const known = kept.get(sql)
       if (known) return known
-      const statement = wrap(database.prepare(sql))
+      if (/^\s*(begin|commit|rollback)/i.test(sql)) return boundary(database, sql)
+      const statement = wrap(database.prepare(sql), () => kept.delete(sql))
       if (!statement.reader) return statement
       if (kept.size >= STATEMENTS_KEPT) kept.delete(kept.keys().next().value ?? '')
       kept.set(sql, statement)
@@ -30,26 +37,48 @@ export function openSqliteFile(path: string, options: { isReader: boolean }): Sq
   }
 }
 
-/** Asking a libsql statement whether it returns rows is a call into native code; asked once. */
-function wrap(statement: Database.Statement): SqliteStatement {
+/**
+ * Asking a libsql statement whether it returns rows is a call into native code; asked once. A statement that failed is
+ * not used again: libsql does not reset it, and what it has locked it keeps.
+ */
+function wrap(statement: Database.Statement, forget: () => void): SqliteStatement {
   return {
     reader: statement.reader,
-    all: parameters => statement.all(parameters),
+    all: parameters => {
+      try {
+        return statement.all(parameters)
+      } catch (cause) {
+        forget()
+        throw cause
+      }
+    },
     run: parameters => statement.run(parameters),
     iterate: parameters => statement.iterate(parameters) as IterableIterator<unknown>,
   }
 }
 
+/** Not prepared, for the same reason: a `begin immediate` that found the file busy would keep others from committing. */
+function boundary(database: Database.Database, sql: string): SqliteStatement {
+  return {
+    reader: false,
+    all: () => [],
+    run: () => {
+      database.exec(sql)
+      return { changes: 0, lastInsertRowid: 0 }
+    },
+    iterate: () => [].values(),
+  }
+}
+
 /**
  * Write-ahead log: readers do not wait for writers. `synchronous = FULL`: what was acknowledged is there after a
- * power cut. A file on a read-only file system stays in the mode it has.
+ * power cut. A file that cannot be written stays in the mode it has.
  */
 function prepareConnection(database: Database.Database, isReader: boolean): void {
   try {
     database.pragma('journal_mode = WAL')
   } catch (cause) {
-    if (!/^SQLITE_(READONLY|BUSY|CANTOPEN|FULL|IOERR)/.test((cause as { code?: string }).code ?? ''))
-      throw cause
+    if (!/^SQLITE_(READONLY|CANTOPEN|FULL|IOERR)/.test((cause as { code?: string }).code ?? '')) throw cause
   }
   database.pragma('synchronous = FULL')
   if (isReader) database.pragma('query_only = ON')

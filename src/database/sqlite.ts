@@ -1,6 +1,6 @@
 // The embedded SQLite behind Kysely. One connection reads, another writes, so that no login waits for a transaction.
 
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
@@ -20,6 +20,8 @@ import { openSqliteFile } from './sqlite-file.js'
 export type SqliteLocation = Extract<DatabaseLocation, { kind: 'sqlite' }>
 
 const BUSY_RETRY_MS = 10
+/** Turning on the write-ahead log needs the file for oneself, for a moment. */
+const OPEN_PATIENCE_MS = 2000
 /** How long a write waits for another process's write (the CLI's import, say). */
 const WRITE_PATIENCE_MS = 5000
 
@@ -31,7 +33,7 @@ export function openSqlite(location: SqliteLocation, settings: DatabaseSettings)
       dialect: new SqliteDialect({
         database: async () => {
           if (!isMemory) makeFile(location.path)
-          return openSqliteFile(location.path, { isReader })
+          return patiently(OPEN_PATIENCE_MS, async () => openSqliteFile(location.path, { isReader }))
         },
       }),
     })
@@ -57,7 +59,25 @@ export function openSqlite(location: SqliteLocation, settings: DatabaseSettings)
         throw isSqliteError(cause) ? fail(cause, statement) : cause
       }
     },
-    maintenance: (_timeoutMs, run) => writer.connection().execute(run),
+    maintenance: async (options, run) => {
+      if (!options.changesNothing) return writer.connection().execute(run)
+      if (isMemory || existsSync(location.path)) return reader.connection().execute(run)
+      const empty = new Kysely<Schema>({
+        dialect: new SqliteDialect({ database: openSqliteFile(':memory:') }),
+      })
+      return empty
+        .connection()
+        .execute(run)
+        .finally(() => empty.destroy())
+    },
+    exclusively: async ({ lockTimeoutMs }, run) => {
+      try {
+        return await writer.connection().execute(connection => immediately(connection, run, lockTimeoutMs))
+      } catch (cause) {
+        if (errorCode(cause) === 'SQLITE_BUSY') return undefined
+        throw cause
+      }
+    },
     close: async () => {
       await writer.destroy()
       if (reader !== writer) await reader.destroy()
@@ -66,7 +86,7 @@ export function openSqlite(location: SqliteLocation, settings: DatabaseSettings)
 }
 
 /** Takes the write lock at the start: a transaction that only finds at its end that it must wait would be lost. */
-export async function immediately<T>(
+async function immediately<T>(
   connection: Kysely<Schema>,
   run: (transaction: Transaction<Schema>) => Promise<T>,
   patienceMs = WRITE_PATIENCE_MS,

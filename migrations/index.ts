@@ -1,0 +1,6 @@
+// The database's history, oldest first. A line that stands here is never changed: databases remember it.
+
+import type { Migration } from '../src/database/migration.js'
+import { proxyLocalAndMasterUsers } from './0001-proxy-local-and-master-users.js'
+
+export const migrations: readonly Migration[] = [proxyLocalAndMasterUsers]

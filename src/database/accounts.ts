@@ -1,0 +1,244 @@
+// Adds, changes, shows, lists and deletes accounts in the three tables of our own: what the CLI and the demo call.
+
+import { type Generated, type RawBuilder, sql, type Transaction } from 'kysely'
+import { type ColumnValue, columnText, columnValue } from './column-value.js'
+import { DatabaseError } from './database-error.js'
+import { BATCH_SIZE, type PlacedRow, splitName, storedName } from './find-accounts.js'
+import { listAccounts } from './list-accounts.js'
+import { lookUpNameColumns, type NameColumn, type NameColumns } from './name-column.js'
+import type { LocalUserRow, MasterUserRow, ProxyUserRow, Schema } from './schema.js'
+import type { SqlDatabase } from './sql-database.js'
+
+/** What an account of each table can hold besides its name. */
+export interface AccountFields {
+  readonly proxy_users: Fields<ProxyUserRow, 'username'>
+  readonly local_users: Fields<LocalUserRow, 'username'>
+  readonly master_users: Fields<MasterUserRow, 'user_name' | 'domain_name'>
+}
+
+type Fields<Row, Name> = {
+  readonly [K in Exclude<keyof Row, Name | 'created'>]?:
+    | (Row[K] extends Generated<infer V> ? V : Row[K])
+    | undefined
+}
+
+export type AccountTableName = keyof AccountFields
+
+export interface Account {
+  readonly user: string
+  /** Column → value, the name's columns not among them. */
+  readonly values: Readonly<Record<string, ColumnValue>>
+}
+
+export type AddOutcome = 'added' | 'exists'
+/** `several`: more than one row is this user's by the login rules; nothing was changed. */
+export type ChangeOutcome = 'changed' | 'not_found' | 'several'
+export type DeleteOutcome = 'deleted' | 'not_found' | 'several'
+
+/**
+ * Names are login names, normalised by the caller; a stored row is meant when its name through `normalise` is the
+ * given one. Everything rejects with a DatabaseError when the database does not do it; nothing is half done.
+ */
+export interface Accounts<T extends AccountTableName> {
+  add(user: string, fields: AccountFields[T]): Promise<AddOutcome>
+  /** Only the given fields change; null empties one. */
+  set(user: string, fields: AccountFields[T]): Promise<ChangeOutcome>
+  /** Without its password and pass, of which only `set` or `null` is told. */
+  show(user: string): Promise<Account | 'not_found' | 'several'>
+  list(mask: string): AsyncIterable<string>
+  delete(user: string): Promise<DeleteOutcome>
+}
+
+const keys: Readonly<Record<AccountTableName, { readonly user: string; readonly domain?: string }>> = {
+  proxy_users: { user: 'username' },
+  local_users: { user: 'username' },
+  master_users: { user: 'user_name', domain: 'domain_name' },
+}
+
+const fields: Readonly<Record<AccountTableName, readonly string[]>> = {
+  proxy_users: [
+    'host',
+    'port',
+    'ssl_mode',
+    'destuser',
+    'active',
+    'password',
+    'pass',
+    'master',
+    'any_cert',
+    'pop3_port',
+    'lmtp_port',
+    'submission_port',
+    'sieve_port',
+  ],
+  local_users: ['password', 'home', 'uid', 'gid', 'active'],
+  master_users: ['password', 'masteradmin'],
+}
+
+const hasCreated = new Set<AccountTableName>(['proxy_users', 'local_users'])
+const secrets = new Set(['password', 'pass'])
+
+export function accountsIn<T extends AccountTableName>(
+  open: () => Promise<SqlDatabase>,
+  table: T,
+  normalise: (storedName: string) => string,
+): Accounts<T> {
+  const key = keys[table]
+  const inTransaction = async <R>(what: string, run: (work: Work) => Promise<R>): Promise<R> => {
+    const database = await open()
+    const nameColumns = await lookUpNameColumns(database, table, key)
+    const isMysql = database.dialect === 'mysql'
+    return database.transaction(`${what} ${table}`, async transaction => {
+      if (isMysql) await refuseCutting(transaction)
+      return run({ table, key, nameColumns, normalise, transaction, isMysql, locks: isMysql })
+    })
+  }
+  return {
+    add: async (user, values) => {
+      try {
+        return await inTransaction('add to', work => add(work, user, checked(table, values)))
+      } catch (cause) {
+        if (cause instanceof DatabaseError && isDuplicate(cause)) return 'exists'
+        throw cause
+      }
+    },
+    set: (user, values) => inTransaction('change', work => change(work, user, checked(table, values))),
+    delete: user => inTransaction('delete from', work => remove(work, user)),
+    show: user => inTransaction('show', work => show({ ...work, locks: false }, user)),
+    async *list(mask) {
+      const database = await open()
+      const nameColumns = await lookUpNameColumns(database, table, key)
+      yield* listAccounts(database, { table, columns: key, normalise }, nameColumns, mask)
+    },
+  }
+}
+
+type Values = Readonly<Record<string, ColumnValue>>
+
+/** One transaction on one table. */
+interface Work {
+  readonly table: AccountTableName
+  readonly key: { readonly user: string; readonly domain?: string }
+  readonly nameColumns: NameColumns
+  readonly normalise: (storedName: string) => string
+  readonly transaction: Transaction<Schema>
+  readonly isMysql: boolean
+  /** Rows that were found stay as they are until the end. */
+  readonly locks: boolean
+}
+
+/** Without strict mode MySQL cuts a hash that is too long for its column, and nobody logs in. */
+async function refuseCutting(transaction: Transaction<Schema>): Promise<void> {
+  await sql`set session sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'`.execute(transaction)
+}
+
+async function add(work: Work, user: string, values: Values): Promise<AddOutcome> {
+  const found = await rowsOf(work, user)
+  if (found.length > 0) return 'exists'
+  const given = { ...nameValues(work, user), ...values }
+  // Tables that were adopted have no default for it.
+  const created = hasCreated.has(work.table) ? { created: sql`current_timestamp` } : {}
+  const row = Object.entries({ ...given, ...created })
+  const columns = sql.join(row.map(([column]) => sql.id(column)))
+  await sql`insert into ${sql.id(work.table)} (${columns}) values (${sql.join(row.map(([, value]) => value))})`.execute(
+    work.transaction,
+  )
+  return 'added'
+}
+
+async function change(work: Work, user: string, values: Values): Promise<ChangeOutcome> {
+  const row = await theRowOf(work, user)
+  if (typeof row === 'string') return row
+  const assignments = Object.entries(values).map(([column, value]) => sql`${sql.id(column)} = ${value}`)
+  if (assignments.length > 0) {
+    await sql`update ${sql.id(work.table)} set ${sql.join(assignments)} where ${exactly(work, row)}`.execute(
+      work.transaction,
+    )
+  }
+  return 'changed'
+}
+
+async function remove(work: Work, user: string): Promise<DeleteOutcome> {
+  const row = await theRowOf(work, user)
+  if (typeof row === 'string') return row
+  await sql`delete from ${sql.id(work.table)} where ${exactly(work, row)}`.execute(work.transaction)
+  return 'deleted'
+}
+
+async function show(work: Work, user: string): Promise<Account | 'not_found' | 'several'> {
+  const row = await theRowOf(work, user)
+  if (typeof row === 'string') return row
+  const shown = [...fields[work.table], ...(hasCreated.has(work.table) ? ['created'] : [])]
+  const selected = shown.map((column, place) => sql`${sql.id(column)} as ${sql.id(`v${place}`)}`)
+  const { rows } = await sql<PlacedRow>`
+    select ${sql.join(selected)} from ${sql.id(work.table)} where ${exactly(work, row)}`.execute(
+    work.transaction,
+  )
+  const values = shown.map((column, place): [string, ColumnValue] => {
+    const value = columnValue(rows[0]?.[`v${place}`])
+    return [column, secrets.has(column) && value !== null ? 'set' : value]
+  })
+  return {
+    user: work.normalise(storedName(row, work.key.domain !== undefined)),
+    values: Object.fromEntries(values),
+  }
+}
+
+async function theRowOf(work: Work, user: string): Promise<PlacedRow | 'not_found' | 'several'> {
+  const [row, another] = await rowsOf(work, user)
+  if (another) return 'several'
+  return row ?? 'not_found'
+}
+
+/** The stored names that are this user's by the login rules. */
+async function rowsOf(work: Work, user: string): Promise<PlacedRow[]> {
+  const { key, nameColumns, normalise } = work
+  const columns = [key.user, ...(key.domain === undefined ? [] : [key.domain])]
+  const selected = columns.map((column, place) => sql`${sql.id(column)} as ${sql.id(`c${place}`)}`)
+  const { rows } = await sql<PlacedRow>`
+    select ${sql.join(selected)} from ${sql.id(work.table)} where ${candidates(nameColumns, user)}
+    limit ${sql.lit(BATCH_SIZE)} ${work.locks ? sql`for update` : sql``}`.execute(work.transaction)
+  return rows.filter(row => normalise(storedName(row, key.domain !== undefined)) === user)
+}
+
+function candidates({ user, domain }: NameColumns, name: string): RawBuilder<unknown> {
+  if (!domain) return sql`${user.key} = ${user.wanted(name)}`
+  const [local, rest] = splitName(name)
+  return sql`${user.key} = ${user.wanted(local)} and ${domain.key} = ${domain.wanted(rest)}`
+}
+
+/** The row whose stored name has these very bytes: where the key is not unique, `ánna` is found as `anna` too. */
+function exactly(work: Work, row: PlacedRow): RawBuilder<unknown> {
+  const { key, nameColumns, isMysql } = work
+  const same = (column: string, by: NameColumn, stored: unknown) => {
+    const bytes = isMysql
+      ? sql`cast(convert(${sql.id(column)} using utf8mb4) as binary) = cast(${stored} as binary)`
+      : sql`${sql.id(column)} collate binary = ${stored}`
+    return sql`${by.key} = ${by.wanted(columnText(stored))} and ${bytes}`
+  }
+  const user = same(key.user, nameColumns.user, row.c0)
+  if (key.domain === undefined || !nameColumns.domain) return user
+  return sql`${user} and ${same(key.domain, nameColumns.domain, row.c1)}`
+}
+
+/** The table's own columns; the name of a master user stands in two. */
+function nameValues(work: Work, user: string): Values {
+  const { key } = work
+  if (key.domain === undefined) return { [key.user]: user }
+  const [local, domain] = splitName(user)
+  return { [key.user]: local, [key.domain]: domain }
+}
+
+/** A field that the table does not have is a mistake of the caller's. */
+function checked(table: AccountTableName, values: object): Values {
+  const given = Object.entries(values).filter(([, value]) => value !== undefined)
+  const unknown = given.find(([field]) => !fields[table].includes(field))
+  if (unknown) throw new TypeError(`${table} has no field ${unknown[0]}`)
+  return Object.fromEntries(given)
+}
+
+function isDuplicate({ code }: DatabaseError): boolean {
+  return (
+    code === 'ER_DUP_ENTRY' || code === 'SQLITE_CONSTRAINT_PRIMARYKEY' || code === 'SQLITE_CONSTRAINT_UNIQUE'
+  )
+}
