@@ -51,11 +51,19 @@ export interface MariadbServerOptions {
   readonly args?: readonly string[]
 }
 
-/** Why no server can be had here, with what would help; undefined when `startMariadb` will work. */
+/**
+ * Why no server can be had here, with what would help; undefined when `startMariadb` will work. With REQUIRE=all or
+ * REQUIRE=mariadb in the environment a test must not be skipped: throws instead.
+ */
 export function whyNoMariadb(): string | undefined {
   if (process.env.HOMING_TEST_MYSQL_URL || serverBinary()) return undefined
-  return 'no mariadbd or mysqld in PATH: install mariadb-server, or set HOMING_TEST_MYSQL_URL=mysql://user:password@host:port/'
+  const reason = whatToInstall
+  if (/(^|,)(all|mariadb)(,|$)/.test(process.env.REQUIRE ?? '')) throw new Error(reason)
+  return reason
 }
+
+const whatToInstall =
+  'no mariadbd or mysqld in PATH: install mariadb-server, or set HOMING_TEST_MYSQL_URL=mysql://user:password@host:port/'
 
 /** A running server: the one of HOMING_TEST_MYSQL_URL, else one of our own (ready in one to three seconds). */
 export async function startMariadb(options: MariadbServerOptions = {}): Promise<MariadbServer> {
@@ -131,6 +139,7 @@ async function ownServer(options: MariadbServerOptions = {}): Promise<MariadbSer
     },
     close: async () => {
       await end('SIGKILL')
+      watchdog.ref()
       watchdog.stdin?.end()
       if (watchdog.exitCode === null) await once(watchdog, 'exit')
     },

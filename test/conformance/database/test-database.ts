@@ -1,0 +1,70 @@
+// What the suite needs of a database besides its URL: to be made, filled by hand, and looked into.
+
+import type { DatabaseSettings } from '../../../src/database/database-settings.js'
+import type { Database, Databases } from '../../../src/database/open-database.js'
+import { createDatabases } from '../../../src/database/open-database.js'
+import type { UsernameRules } from '../../../src/model/username.js'
+
+export interface TestDatabase {
+  readonly url: string
+  /** Runs statements of this dialect as the administrator; resolves to the last one's rows. */
+  execute(sql: string): Promise<Record<string, unknown>[]>
+}
+
+export interface DatabaseMaker {
+  readonly dialect: 'mysql' | 'sqlite'
+  /** An empty database that no other test uses. */
+  make(): Promise<TestDatabase>
+}
+
+export const testSettings: DatabaseSettings = {
+  database_url: '',
+  database_password: '',
+  database_pool_size: 8,
+  database_connect_timeout: 500,
+  database_query_timeout: 1000,
+  database_idle_timeout: 60_000,
+  database_tls: 'no',
+  database_tls_ca_file: '',
+  database_tls_cert_file: '',
+  database_tls_key_file: '',
+}
+
+/** Dovecot's default: capitals of ASCII become small. */
+export const lower = (name: string) => name.replace(/[A-Z]/g, letter => letter.toLowerCase())
+
+/** The default rules, as far as these tests need them. */
+export const defaultRules: UsernameRules = {
+  normalise: name => (/^[\w.@-]+$/.test(name) ? { user: lower(name) } : { refused: 'a character' }),
+  normaliseStored: lower,
+}
+
+interface Teardown {
+  teardown(end: () => Promise<void>): unknown
+}
+
+/** The database, closed when the test ends. */
+export function openFor(
+  t: Teardown,
+  url: string,
+  settings: Partial<DatabaseSettings> = {},
+  warn?: (message: string) => void,
+): Database {
+  return databasesFor(t, settings, warn).open(url)
+}
+
+export function databasesFor(
+  t: Teardown,
+  settings: Partial<DatabaseSettings> = {},
+  warn: (message: string) => void = () => {},
+): Databases {
+  const databases = createDatabases({ ...testSettings, ...settings }, { warn })
+  t.teardown(() => databases.close())
+  return databases
+}
+
+export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const item of items) all.push(item)
+  return all
+}
