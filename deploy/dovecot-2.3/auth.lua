@@ -7,14 +7,14 @@
 local url = 'http://127.0.0.1:8080'
 local token = '' -- Homing's api_token; then: chown root:dovecot auth.lua; chmod 640 auth.lua
 
-local client, listing_client -- both made by script_init
+local is_dovecot_24, client, listing_client -- set by script_init
 
 -- What differs between the versions: 2.3 takes milliseconds as numbers, 2.4 setting values as text.
 --
 -- One question is over after 4.5 seconds, long before Dovecot gives up on it (60). The back-off after a refused
 -- connection grows to half a second and not, as by default, to a minute: else logins stay away that long after
 -- Homing is back.
-local function client_options(is_dovecot_24, request_msecs, total_msecs)
+local function client_options(request_msecs, total_msecs)
   if is_dovecot_24 then
     return {
       connect_timeout = '500ms',
@@ -41,16 +41,16 @@ end
 
 -- Dovecot 2.4 hands over lua_settings, an empty table if there are none; 2.3 hands over nothing.
 function script_init(settings)
-  local is_dovecot_24 = settings ~= nil
+  is_dovecot_24 = settings ~= nil
   url = (settings and settings.url) or url
   token = (settings and settings.token) or token
-  client = dovecot.http.client(client_options(is_dovecot_24, 2000, 4500))
-  listing_client = dovecot.http.client(client_options(is_dovecot_24, 30000, 30000))
+  client = dovecot.http.client(client_options(2000, 4500))
+  listing_client = dovecot.http.client(client_options(30000, 30000))
   return 0
 end
 
 local function json_text(text)
-  return '"' .. (text:gsub('[%z\1-\31"\\\127]', function(byte)
+  return '"' .. (text:gsub('[\0-\31"\\\127]', function(byte)
     return string.format('\\u%04x', byte:byte())
   end)) .. '"'
 end
@@ -87,12 +87,21 @@ local function send(http, method, path, body)
   if body then
     request:add_header('Content-Type', 'application/json')
     request:set_payload(body)
+  else
+    -- A list that stalls half way must not leave its connection to the next login.
+    request:add_header('Connection', 'close')
   end
   local response = request:submit()
   if response:status() ~= 200 then
     error('Homing did not answer: ' .. response:status() .. ' ' .. (response:reason() or ''), 0)
   end
-  return response:payload()
+  local payload = response:payload()
+  if body and #payload < (tonumber(response:header('Content-Length')) or 0) and not is_dovecot_24 then
+    -- The rest never came. 2.3 keeps waiting for it and fails every later question on this connection, so this
+    -- worker ends itself (SIGTERM: once it has answered); 2.4 drops the connection.
+    os.execute('kill $PPID')
+  end
+  return payload
 end
 
 -- Fields whose mere presence means yes, whatever their value: "no" would be a dangerous way to say no.
@@ -105,7 +114,7 @@ local negative = { no = true, ['false'] = true, ['0'] = true, n = true }
 -- An escape (0x01 and a letter) stands for a control byte, and those may not reach Dovecot: no need to undo it.
 local function check_field(key, value)
   if #key > 64 or not key:find('^[%a_][%w_]*$') then error('Homing sent a field with a bad name', 0) end
-  if value == '' or #value > 8192 or value:find('[%z\1-\31\127]') or (presence[key] and negative[value]) then
+  if value == '' or #value > 8192 or value:find('[\0-\31\127]') or (presence[key] and negative[value]) then
     error('Homing sent a bad value in the field ' .. key, 0)
   end
 end
@@ -120,7 +129,7 @@ local function parse(payload)
     local key, value = pair:match('^([^=]+)=(.*)$')
     if not key then error('Homing sent something that is no field', 0) end
     if key == 'reason' then
-      answer.reason = value:gsub('[%z\1-\31\127]', '?')
+      answer.reason = value:gsub('[\0-\31\127]', '?')
     elseif result == 'ok' then
       check_field(key, value)
       if answer.fields[key] then error('Homing sent the field ' .. key .. ' twice', 0) end
@@ -221,7 +230,7 @@ function auth_userdb_iterate()
   end
   local users = {}
   for name in lines:gmatch('([^\n]+)\n') do
-    if name:find('[%z\1-\31\127]') then error('Homing sent a bad user name', 0) end
+    if name:find('[\0-\31\127]') then error('Homing sent a bad user name', 0) end
     users[#users + 1] = name
   end
   return users

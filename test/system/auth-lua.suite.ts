@@ -208,6 +208,10 @@ async function badAnswers(t: Test, { dovecot, service, login, questionsOf }: Run
   const logged = (await dovecot.log()).slice(mark)
   t.notMatch(logged, /Login: user|Logged in: user/, 'nobody logged in here')
   t.notMatch(logged, /killed with signal|Panic/, 'and nothing crashed')
+
+  service.answer = reply(200, 'result=password_mismatch', 'user=x')
+  const after = await Promise.all(Array.from({ length: 16 }, () => login('after-all-that')))
+  for (const answer of after) t.equal(answer, REFUSED, 'no worker was lost')
 }
 
 async function outage(t: Test, { service, login }: Run): Promise<void> {
