@@ -48,7 +48,7 @@ const methods: readonly CryptMethod[] = [
   { prefix: /^\$md5[$,]/, read: absent('SunMD5') },
   { prefix: /^\$sha1\$/, read: absent('sha1crypt') },
   { prefix: /^_/, read: absent('BSDi DES') },
-  { prefix: /^[./0-9A-Za-z]{2}/, read: readDesCrypt },
+  { prefix: /^[./0-9A-Za-z]{13}$/, read: readDesCrypt },
 ]
 
 /**

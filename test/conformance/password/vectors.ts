@@ -14,17 +14,12 @@ export interface PasswordVector {
   readonly stored: string
 }
 
-interface VectorFile {
+interface Header {
   readonly user: string
   readonly passwords: Record<string, PasswordText>
-  readonly vectors: readonly {
-    origin: string
-    scheme: string
-    password: string
-    rounds?: number
-    stored: string
-  }[]
 }
+
+type Line = Omit<PasswordVector, 'passwordName'>
 
 export function expandPassword(password: PasswordText | undefined): string {
   if (!password) throw new Error('no such password among the vectors')
@@ -32,16 +27,15 @@ export function expandPassword(password: PasswordText | undefined): string {
   return password.repeat.repeat(Math.ceil(password.bytes / password.repeat.length)).slice(0, password.bytes)
 }
 
+/** The first line says which passwords there are, every other one is a vector that names one of them. */
 export function readVectors(): { user: string; vectors: PasswordVector[] } {
-  // From build/test/conformance/password back to the source: JSON is not compiled.
-  const file = new URL('../../../../test/conformance/password/vectors.json', import.meta.url)
-  const { user, passwords, vectors } = JSON.parse(readFileSync(file, 'utf8')) as VectorFile
-  return {
-    user,
-    vectors: vectors.map(vector => ({
-      ...vector,
-      passwordName: vector.password,
-      password: expandPassword(passwords[vector.password]),
-    })),
-  }
+  // From build/test/conformance/password back to the source: data is not compiled.
+  const file = new URL('../../../../test/conformance/password/vectors.jsonl', import.meta.url)
+  const [first = '{}', ...lines] = readFileSync(file, 'utf8').trim().split('\n')
+  const { user, passwords } = JSON.parse(first) as Header
+  const vectors = lines.map(line => {
+    const vector = JSON.parse(line) as Line
+    return { ...vector, passwordName: vector.password, password: expandPassword(passwords[vector.password]) }
+  })
+  return { user, vectors }
 }
