@@ -11,12 +11,22 @@ import type { MigrateOptions, MigrationOutcome } from './migrate.js'
 import { openAccountTable } from './open-account-table.js'
 import type { SqlDatabase } from './sql-database.js'
 
-export interface Database {
+/** What a driver needs of a database: its accounts, to be read. */
+export interface AccountSource {
+  accountTable(options: AccountTableOptions): AccountTable
+}
+
+/** Where a driver gets its database from. */
+export interface AccountSources {
+  /** The database of this URL. Connects lazily. Throws ConfigError for a bad URL. */
+  open(url: string): AccountSource
+}
+
+export interface Database extends AccountSource {
   /** Without password: `mysql://dovecot@db1,db2:3306/mailproxy`, `sqlite:./data/homing.db`. */
   readonly name: string
   /** Embedded in this process: `serve` migrates it by itself. */
   readonly isEmbedded: boolean
-  accountTable(options: AccountTableOptions): AccountTable
   /** The accounts of one of our own tables, to be changed. `normalise` as in AccountTableOptions. */
   accounts<T extends AccountTableName>(table: T, normalise: (storedName: string) => string): Accounts<T>
   /** Brings the database to this version of the program, or says what that would do. */
@@ -28,7 +38,7 @@ export interface Database {
   close(): Promise<void>
 }
 
-export interface Databases {
+export interface Databases extends AccountSources {
   /** The database of this URL: the same object for the same URL. Connects lazily. Throws ConfigError for a bad URL. */
   open(url: string): Database
   close(): Promise<void>

@@ -1,13 +1,13 @@
 // What a passdb driver is: the settings it understands, and how it opens.
 
 import type { Static, TObject } from 'typebox'
-import type { Databases } from '../database/open-database.js'
+import type { AccountSources } from '../database/open-database.js'
 import type { Passdb } from '../model/passdb.js'
 import type { UsernameRules } from '../model/username.js'
 
 /** What a driver may ask for when it opens. */
 export interface PassdbDeps {
-  readonly databases: Databases
+  readonly databases: AccountSources
   readonly usernameRules: UsernameRules
   /** The passdb's name, for messages. */
   readonly name: string

@@ -1,12 +1,12 @@
 // What a userdb driver is: the settings it understands, and how it opens.
 
 import type { Static, TObject } from 'typebox'
-import type { Databases } from '../database/open-database.js'
+import type { AccountSources } from '../database/open-database.js'
 import type { Userdb } from '../model/userdb.js'
 import type { UsernameRules } from '../model/username.js'
 
 export interface UserdbDeps {
-  readonly databases: Databases
+  readonly databases: AccountSources
   readonly usernameRules: UsernameRules
   readonly name: string
   readonly defaultDatabaseUrl: string

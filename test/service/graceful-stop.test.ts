@@ -49,12 +49,12 @@ t.test('under load on kept connections not one request is lost', async t => {
       }
     }
   })
-  await sleep(500)
+  // Every caller has its connection by then: one that is still being made belongs to the kernel and not to us.
+  while (answered < 500) await sleep(10)
   await listener.close(5000)
   stopped = true
   await Promise.all(callers)
   t.same(failures, [])
-  t.ok(answered > 100, `${answered} answers`)
 })
 
 t.test('a request that never ends is cut off when the time is over', async t => {

@@ -1,13 +1,13 @@
 // A database of account tables in memory, behind the port of the real ones; it can be made to fail and to hang.
 
 import type { AccountLookup, AccountTable } from '../../../src/database/account-table.js'
-import type { Database, Databases } from '../../../src/database/open-database.js'
+import type { AccountSource, AccountSources } from '../../../src/database/open-database.js'
 import { matchesWildcard } from '../../../src/model/wildcard.js'
 
 type Cell = string | number | null
 type Row = Readonly<Record<string, Cell>>
 
-export interface MemoryDatabases extends Databases {
+export interface MemoryDatabases extends AccountSources {
   /** Rows by table, in the columns of the table. Change them as an operator would. */
   readonly tables: Record<string, Row[]>
   /** Set: every question is answered with this error. */
@@ -28,16 +28,12 @@ export function memoryDatabases(tables: Record<string, Row[]>): MemoryDatabases 
       databases.opened.push(url)
       return database(databases)
     },
-    close: async () => {},
   }
   return databases
 }
 
-function database(databases: MemoryDatabases): Database {
+function database(databases: MemoryDatabases): AccountSource {
   return {
-    name: 'memory',
-    ping: async () => databases.failure === undefined,
-    close: async () => {},
     accountTable({ table, columns, normalise }): AccountTable {
       const rows = () =>
         (databases.tables[table] ?? []).map(row => {

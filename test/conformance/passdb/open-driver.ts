@@ -1,13 +1,13 @@
 // Opens a driver of the table with what it may ask for.
 
 import type { Static, TObject } from 'typebox'
-import type { Databases } from '../../../src/database/open-database.js'
+import type { AccountSources } from '../../../src/database/open-database.js'
 import { createUsernameRules } from '../../../src/model/username.js'
 import type { PassdbDeps } from '../../../src/passdb/passdb-driver.js'
 import { memoryDatabases } from './memory-database.js'
 
 export function driverDeps(
-  databases: Databases = memoryDatabases({}),
+  databases: AccountSources = memoryDatabases({}),
   over: Partial<PassdbDeps> = {},
 ): PassdbDeps {
   const usernameRules = createUsernameRules({

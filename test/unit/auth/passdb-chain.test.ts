@@ -6,7 +6,6 @@ import type { AuthRequest } from '../../../src/model/auth-request.js'
 import type { Passdb, PassdbReply } from '../../../src/model/passdb.js'
 
 const passdb: Passdb = {
-  kind: 'lookup',
   driver: 'sql',
   lookup: () => Promise.reject(new Error('the chain asks through `ask`')),
 }
