@@ -6,7 +6,7 @@ import { type Engine, openEngine } from './engine.js'
 import { ConfigError } from './model/config-error.js'
 import { type HttpListener, openHttpListener } from './protocols/http/listen.js'
 import type { Readiness, Services } from './protocols/services.js'
-import { type OpenLogger, openLogger } from './telemetry/logger.js'
+import { type Logger, type OpenLogger, openLogger } from './telemetry/logger.js'
 import { createMetrics } from './telemetry/metrics.js'
 import { createAuthReport } from './telemetry/report-auth.js'
 
@@ -48,7 +48,7 @@ export async function startService(config: HomingConfig): Promise<Service> {
   const open: HttpListener[] = []
   const closeAll = () => closeEverything(open, engine, logger, settings.shutdown_timeout)
   try {
-    await engine.verifier.warmUp()
+    await Promise.all([migrateEmbedded(engine, log), engine.verifier.warmUp()])
     log.info({ implementations: engine.verifier.describe() }, 'password schemes')
     for (const text of settings.listen) open.push(await openHttpListener(services, settings, addressOf(text)))
     const addresses = open.map(({ address }) => formatListenAddress(address))
@@ -66,6 +66,29 @@ export async function startService(config: HomingConfig): Promise<Service> {
     await new Promise(resolve => setTimeout(resolve, settings.shutdown_delay))
     await closeAll()
   }
+}
+
+/**
+ * The embedded database has no operator who would migrate it. A server's database is migrated by
+ * `homing migrate`, and one that is down does not keep us from starting.
+ */
+async function migrateEmbedded({ database }: Engine, log: Logger): Promise<void> {
+  if (!database.isEmbedded) return
+  const outcome = await database.migrate()
+  if (outcome.result === 'done') {
+    for (const { what } of outcome.steps) log.info({ database: database.name }, `migrate: ${what}`)
+    return
+  }
+  if (outcome.result === 'failed') {
+    throw new Error(`${database.name} cannot be made ready: ${outcome.cause.message}`, {
+      cause: outcome.cause,
+    })
+  }
+  throw new Error(
+    outcome.result === 'newer'
+      ? `${database.name} was made by a newer Homing; start that version, or name another file in database_url`
+      : `${database.name} is being migrated by another process; try again when that has ended`,
+  )
 }
 
 /** The configuration has been checked: an address that cannot be read is one that was never checked. */
