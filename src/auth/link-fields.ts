@@ -36,16 +36,24 @@ export function renameUser(user: string, field: NameField, value: string): strin
   return at < 0 ? `${user}@${value}` : user.slice(0, at + 1) + value
 }
 
+/** What is known when the link is asked: `default_fields` are set before the lookup, and can rename the user. */
+export function setDefaultFields(before: NamedFields, link: LinkRules): NamedFields {
+  return link.defaultFields.length === 0 ? before : setFields(before, link.defaultFields)
+}
+
 /** `default_fields`, then what the lookup found, then `override_fields`, each laid upon what was known before. */
 export function setLinkFields(before: NamedFields, link: LinkRules, found: ExtraFields): SetFields {
   const { user, loginUser } = before
   if (isPlain(link, found)) {
     return { user, loginUser, fields: mergeFields(before.fields, found), failed: false }
   }
-  const draft: Draft = { user, loginUser, fields: new Map(before.fields), failed: false }
-  for (const setting of link.defaultFields) setField(draft, setting)
-  for (const [key, value] of found) setField(draft, parseFieldSetting(key, value))
-  for (const setting of link.overrideFields) setField(draft, setting)
+  const foundSettings = Array.from(found, ([key, value]) => parseFieldSetting(key, value))
+  return setFields(before, [...link.defaultFields, ...foundSettings, ...link.overrideFields])
+}
+
+function setFields({ user, loginUser, fields }: NamedFields, settings: readonly FieldSetting[]): SetFields {
+  const draft: Draft = { user, loginUser, fields: new Map(fields), failed: false }
+  for (const setting of settings) setField(draft, setting)
   return draft
 }
 

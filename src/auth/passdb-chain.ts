@@ -7,6 +7,7 @@ import { type ExtraFields, noFields } from '../model/extra-fields.js'
 import type { PassdbReply } from '../model/passdb.js'
 import { type ChainOutcome, type ChainQuestion, outcomeOf, unasked } from './chain-outcome.js'
 import { acceptsMechanism, type ChainedPassdb } from './chained-passdb.js'
+import { type NamedFields, setDefaultFields } from './link-fields.js'
 import { applyResultRule, type ChainState, startState } from './result-rules.js'
 import { acceptsUsername } from './username-filter.js'
 
@@ -25,7 +26,7 @@ export interface Asked {
 
 /**
  * Asks one link. `request` carries the names as earlier links left them; with `passwordVerified` the link has only to
- * find the user; `fields` are those that earlier links set. Throws only for a bug.
+ * find the user; `fields` are those that earlier links and the link's own default_fields set. Throws only for a bug.
  */
 export type Ask = (
   link: ChainedPassdb,
@@ -96,7 +97,8 @@ async function walk(
   for (;;) {
     const link = links[at]
     if (link === undefined) return unasked(request, 'internal_failure', 'All password databases were skipped')
-    const asked = await ask(link, request, state.passwordVerified, state.fields)
+    const known = setDefaultFields(state, link)
+    const asked = await ask(link, renamed(request, known), state.passwordVerified, known.fields)
     const { reply } = asked
     trace.push(traceStep(link, asked))
     if (reply.result === 'internal_failure') failure = reply
@@ -143,7 +145,7 @@ function asLoginUser(request: AuthRequest, state: ChainState): AuthRequest {
   return { ...rest, user: state.loginUser ?? requestedLoginUser ?? request.user, masterUser: state.user }
 }
 
-function renamed(request: AuthRequest, { user, loginUser }: ChainState): AuthRequest {
+function renamed(request: AuthRequest, { user, loginUser }: NamedFields): AuthRequest {
   if (request.user === user && request.requestedLoginUser === loginUser) return request
   return loginUser === undefined ? { ...request, user } : { ...request, user, requestedLoginUser: loginUser }
 }

@@ -2,6 +2,7 @@
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import net from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
@@ -81,7 +82,7 @@ export async function startDovecotAuth(
     rmSync(folder, { recursive: true, force: true })
   }
   try {
-    await appears(clientSocket, log)
+    await greets(clientSocket, log)
   } catch (cause) {
     await stop()
     throw cause
@@ -144,14 +145,29 @@ async function ended(child: ChildProcess): Promise<void> {
   await exit
 }
 
-async function appears(socket: string, log: () => string): Promise<void> {
+/** Resolves once the auth process greets: master listens before it knows whether auth can start. */
+async function greets(socket: string, log: () => string): Promise<void> {
   const deadline = performance.now() + START_DEADLINE_MS
-  while (!existsSync(socket)) {
+  while (!(await isGreeted(socket))) {
     if (/Fatal/.test(log()) || performance.now() > deadline) {
       throw new Error(`Dovecot did not start:\n${log()}`)
     }
     await sleep(20)
   }
+}
+
+function isGreeted(path: string): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = net.connect(path)
+    const answer = (greeted: boolean) => {
+      socket.destroy()
+      resolve(greeted)
+    }
+    socket.setTimeout(START_DEADLINE_MS, () => answer(false))
+    socket.once('data', () => answer(true))
+    socket.once('error', () => answer(false))
+    socket.once('close', () => answer(false))
+  })
 }
 
 function readIfThere(file: string): string {

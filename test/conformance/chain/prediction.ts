@@ -4,6 +4,7 @@ import type { ChainOutcome, ChainQuestion } from '../../../src/auth/chain-outcom
 import type { ChainedPassdb } from '../../../src/auth/chained-passdb.js'
 import { type Ask, type PassdbChain, walkChain, walkMasters } from '../../../src/auth/passdb-chain.js'
 import type { AuthRequest } from '../../../src/model/auth-request.js'
+import type { ExtraFields } from '../../../src/model/extra-fields.js'
 import type { PassdbReply } from '../../../src/model/passdb.js'
 import type { Reply } from './auth-socket.js'
 import { type AnswerLetter, answers, type ChainCase, loginName, masterName } from './matrix.js'
@@ -79,9 +80,14 @@ export function loginReply({ result, request, fields }: ChainOutcome): Reply {
       ...(result !== 'ok' && code ? [['code', code] as const] : []),
       ...(request.user !== request.originalUser ? [['original_user', request.originalUser] as const] : []),
       ...(request.masterUser !== undefined ? [['auth_user', request.masterUser] as const] : []),
-      ...fields,
+      ...withoutUserdb(fields),
     ]),
   }
+}
+
+/** Dovecot keeps them for the user database. */
+function withoutUserdb(fields: ExtraFields): ExtraFields {
+  return new Map([...fields].filter(([name]) => !name.startsWith('userdb_')))
 }
 
 const lookupWords: Readonly<Record<string, string>> = {
@@ -94,7 +100,7 @@ const lookupWords: Readonly<Record<string, string>> = {
 /** auth-master-connection.c:pass_callback_finish, 2.3.19: only a found user has fields. */
 export function lookupReply({ result, request, fields }: ChainOutcome): Reply {
   const word = lookupWords[result] ?? 'FAIL'
-  if (word === 'PASS') return { word, fields: new Map([['user', request.user], ...fields]) }
+  if (word === 'PASS') return { word, fields: new Map([['user', request.user], ...withoutUserdb(fields)]) }
   const noScheme = result === 'scheme_not_available'
   return {
     word,

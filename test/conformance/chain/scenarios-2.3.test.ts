@@ -1,0 +1,8 @@
+import t from 'tap'
+import { findDovecot } from './dovecot-auth.js'
+import { scenarioSuite } from './scenario.suite.js'
+
+t.test('Dovecot 2.3 agrees', async t => {
+  const dovecot = findDovecot(t, '2.3')
+  if (dovecot) await scenarioSuite(t, dovecot)
+})
