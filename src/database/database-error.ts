@@ -46,6 +46,7 @@ const harmlessText = new Set([
   'ER_TABLEACCESS_DENIED_ERROR',
   'HOMING_DATABASE_BUSY',
   'HOMING_DATABASE_HOST_DOWN',
+  'HOMING_DATABASE_READ_ONLY',
   'HOMING_DATABASE_TIMEOUT',
   'HANDSHAKE_NO_SSL_SUPPORT',
   'HANDSHAKE_SSL_ERROR',
@@ -116,7 +117,7 @@ export function isConnectionError(error: unknown): boolean {
     )
   )
     return true
-  if (/^HOMING_DATABASE_(TIMEOUT|HOST_DOWN|BUSY|PROTOCOL)$/.test(code)) return true
+  if (/^HOMING_DATABASE_(TIMEOUT|HOST_DOWN|BUSY|PROTOCOL|READ_ONLY)$/.test(code)) return true
   if (/^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO|SELF_SIGNED|DEPTH_ZERO|ERR_STREAM)/.test(code)) return true
   return (
     typeof syscall === 'string' ||

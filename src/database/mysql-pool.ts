@@ -11,6 +11,8 @@ export interface MysqlPoolOptions {
   /** How long one waits for a connection that others use. */
   readonly acquireTimeoutMs: number
   readonly idleTimeoutMs: number
+  /** What a host that was down must answer before it is used again; `select 1` must not be refused, at least. */
+  readonly probe: { readonly sql: string; readonly isGood: (rows: unknown) => boolean }
   readonly connect: (host: DatabaseHost, onLost: (cause: unknown) => void) => Promise<MysqlConnection>
 }
 
@@ -112,7 +114,7 @@ export function createMysqlPool(options: MysqlPoolOptions): MysqlPool {
     const deadline = performance.now() + options.connectTimeoutMs
     const pooled = await connectTo(host, false)
     try {
-      await answers(pooled.connection, Math.max(1, deadline - performance.now()))
+      await passes(options.probe, pooled.connection, Math.max(1, deadline - performance.now()))
     } catch (cause) {
       pooled.connection.destroy()
       throw cause
@@ -249,16 +251,21 @@ export function createMysqlPool(options: MysqlPoolOptions): MysqlPool {
   }
 }
 
-function answers(connection: MysqlConnection, timeoutMs: number): Promise<void> {
+function passes(
+  probe: MysqlPoolOptions['probe'],
+  connection: MysqlConnection,
+  timeoutMs: number,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(
       () => reject(failure('HOMING_DATABASE_TIMEOUT', `no answer within ${Math.round(timeoutMs)} ms`)),
       timeoutMs,
     )
-    connection.query('select 1', [], error => {
+    connection.query(probe.sql, [], (error, rows) => {
       clearTimeout(timer)
       if (error) reject(error)
-      else resolve()
+      else if (probe.isGood(rows)) resolve()
+      else reject(failure('HOMING_DATABASE_READ_ONLY', 'the server is read-only'))
     })
   })
 }

@@ -29,10 +29,11 @@ export async function openMysql(location: MysqlLocation, settings: DatabaseSetti
   const tls = await readTls(settings)
   const connectMs = settings.database_connect_timeout
   const queryMs = settings.database_query_timeout
-  const open = (limits: { size: number; queryTimeoutMs: number }) =>
-    openKysely(location, settings, tls, limits)
+  const open = (use: PoolUse) => openKysely(location, settings, tls, use)
   const lookups = open({ size: settings.database_pool_size, queryTimeoutMs: queryMs })
   const listings = open({ size: 2, queryTimeoutMs: queryMs * LISTING_FACTOR })
+  // Hosts of their own, too: after a failover one may answer reads and refuse writes.
+  const writes = open({ size: 2, queryTimeoutMs: queryMs * LISTING_FACTOR, isForWrites: true })
 
   const maintenance: SqlDatabase['maintenance'] = async ({ statementTimeoutMs }, run) => {
     const kysely = open({ size: 1, queryTimeoutMs: statementTimeoutMs })
@@ -56,21 +57,34 @@ export async function openMysql(location: MysqlLocation, settings: DatabaseSetti
         throw toDatabaseError(cause, statement, location.name)
       }
     },
-    transaction: (statement, run) => transact(listings, statement, location.name, run),
+    transaction: (statement, run) => transact(writes, statement, location.name, run),
     maintenance,
     exclusively: ({ lockTimeoutMs, ...options }, run) =>
       maintenance(options, connection => locked(connection, location.database, lockTimeoutMs, run)),
     close: async () => {
-      await Promise.all([lookups.destroy(), listings.destroy()])
+      await Promise.all([lookups, listings, writes].map(kysely => kysely.destroy()))
     },
   }
+}
+
+interface PoolUse {
+  readonly size: number
+  readonly queryTimeoutMs: number
+  /** A host that was found read-only is used again when it no longer is. */
+  readonly isForWrites?: boolean
+}
+
+const answersAtAll = { sql: 'select 1', isGood: () => true }
+const takesWrites = {
+  sql: 'select @@global.read_only as read_only',
+  isGood: (rows: unknown) => Number((rows as { read_only?: unknown }[])[0]?.read_only) === 0,
 }
 
 function openKysely(
   location: MysqlLocation,
   settings: DatabaseSettings,
   tls: MysqlTls | undefined,
-  limits: { size: number; queryTimeoutMs: number },
+  use: PoolUse,
 ): Kysely<Schema> {
   const connection = {
     user: location.user,
@@ -78,14 +92,15 @@ function openKysely(
     database: location.database,
     tls,
     connectTimeoutMs: settings.database_connect_timeout,
-    queryTimeoutMs: limits.queryTimeoutMs,
+    queryTimeoutMs: use.queryTimeoutMs,
   }
   const pool = createMysqlPool({
     hosts: location.hosts,
-    size: limits.size,
+    size: use.size,
     connectTimeoutMs: settings.database_connect_timeout,
-    acquireTimeoutMs: limits.queryTimeoutMs,
+    acquireTimeoutMs: use.queryTimeoutMs,
     idleTimeoutMs: settings.database_idle_timeout,
+    probe: use.isForWrites ? takesWrites : answersAtAll,
     connect: (host, onLost) => connectMysql(host, connection, onLost),
   })
   const kyselyPool: KyselyPool = {
