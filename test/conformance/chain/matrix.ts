@@ -51,6 +51,9 @@ export const twoLinkCases: readonly ChainCase[] = linksAt('a').flatMap(first =>
   linksAt('b').map(second => ({ masters: [], links: [first, second] })),
 )
 
+/** Of all samples. */
+export const SEED = 20220530
+
 /** So many different chains of two links, always the same ones for the same seed. */
 export function twoLinkSample(count: number, seed: number): readonly ChainCase[] {
   return sample(count, seed, ['a', 'b'])

@@ -5,9 +5,9 @@ import { type Ask, type Asked, createChain, walkChain, walkMasters } from '../..
 import type { PassdbReply } from '../../../src/model/passdb.js'
 import { askLogins, askLookups, type Reply } from './auth-socket.js'
 import { type Installation, startDovecotAuth } from './dovecot-auth.js'
-import { asLine } from './oracle.suite.js'
 import { type Block, dovecotConfig, linkOf } from './passdb-block.js'
 import { loginReply, lookupReply, requestFor } from './prediction.js'
+import { asLine } from './reply-line.js'
 import { type Scenario, type ScenarioLink, scenarios } from './scenarios.js'
 
 /** A scenario with an id, which its user names begin with and which its blocks look for. */
