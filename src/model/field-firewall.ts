@@ -139,6 +139,9 @@ const kinds: ReadonlyMap<string, FieldKind> = new Map([
   // Dovecot's own words between its processes, and lists that would bring in fields unseen.
   ...rows(reserved, ['resp', 'anonymous', 'original_user', 'auth_user', 'postlogin_socket', 'temp']),
   ...rows(reserved, ['passdb_import', 'userdb_import', 'userdb_userdb_import']),
+  // Prefixes without a name behind them: `userdb_` alone is an assertion in Dovecot and kills its auth worker
+  // (auth/auth-fields.c:auth_fields_add, seen on 2.3.19).
+  ...rows(reserved, ['userdb_', 'userdb_userdb_', 'user_', 'event_']),
   // Names that mean something to a reader of the reply written in JavaScript.
   ...rows(reserved, ['__proto__', 'constructor', 'prototype']),
 ])

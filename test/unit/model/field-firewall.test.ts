@@ -58,7 +58,15 @@ t.test('a name that could break out of its field stops the reply', async t => {
 })
 
 t.test('reserved names stop the reply', async t => {
-  for (const name of ['__proto__', 'constructor', 'original_user', 'auth_user', 'resp', 'passdb_import']) {
+  for (const name of [
+    '__proto__',
+    'constructor',
+    'original_user',
+    'auth_user',
+    'resp',
+    'passdb_import',
+    'userdb_',
+  ]) {
     t.equal(stoppedBy([[name, 'x']]), `field "${name}" is reserved`)
   }
 })
