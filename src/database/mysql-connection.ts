@@ -1,22 +1,16 @@
 // One connection to a MySQL or MariaDB server, on which nothing waits for ever.
 
 import mysql from 'mysql2'
+import type { DatabaseTls } from './database-tls.js'
 import type { DatabaseHost } from './database-url.js'
 
 export interface MysqlConnectionOptions {
   readonly user: string
   readonly password: string | undefined
   readonly database: string
-  readonly tls: MysqlTls | undefined
+  readonly tls: DatabaseTls | undefined
   readonly connectTimeoutMs: number
   readonly queryTimeoutMs: number
-}
-
-export interface MysqlTls {
-  readonly verify: boolean
-  readonly ca: string | undefined
-  readonly cert: string | undefined
-  readonly key: string | undefined
 }
 
 type Callback = (error: unknown, result?: unknown) => void
@@ -47,7 +41,8 @@ export async function connectMysql(
     user: options.user,
     database: options.database,
     ...(options.password === undefined ? {} : { password: options.password }),
-    ...(options.tls ? { ssl: tlsOptions(options.tls) } : {}),
+    // Over a unix socket there is nobody to hide from.
+    ...(options.tls && !('socketPath' in host) ? { ssl: tlsOptions(options.tls) } : {}),
     connectTimeout: options.connectTimeoutMs,
     charset: 'utf8mb4',
     timezone: 'Z',
@@ -156,7 +151,7 @@ function sayGoodbye(raw: RawConnection, state: { open: boolean }, destroy: () =>
   })
 }
 
-function tlsOptions(tls: MysqlTls): mysql.SslOptions {
+function tlsOptions(tls: DatabaseTls): mysql.SslOptions {
   return {
     rejectUnauthorized: tls.verify,
     verifyIdentity: tls.verify,

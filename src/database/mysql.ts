@@ -1,7 +1,6 @@
 // MySQL and MariaDB behind Kysely: prepared statements, deadlines, and a second host when the first is down.
 
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   type CompiledQuery,
@@ -11,11 +10,11 @@ import {
   sql,
   type Transaction,
 } from 'kysely'
-import { ConfigError } from '../model/config-error.js'
 import { isConnectionError, isServerUnfit, toDatabaseError } from './database-error.js'
 import type { DatabaseSettings } from './database-settings.js'
+import type { DatabaseTls } from './database-tls.js'
 import type { DatabaseLocation } from './database-url.js'
-import { connectMysql, type MysqlTls } from './mysql-connection.js'
+import { connectMysql } from './mysql-connection.js'
 import { createMysqlPool, type LentConnection } from './mysql-pool.js'
 import type { Schema } from './schema.js'
 import { LISTING_FACTOR, type SqlDatabase } from './sql-database.js'
@@ -24,9 +23,12 @@ export type MysqlLocation = Extract<DatabaseLocation, { kind: 'mysql' }>
 
 const TRANSACTION_TRIES = 3
 
-/** Connects only when first asked. Throws ConfigError when a TLS file cannot be read. */
-export async function openMysql(location: MysqlLocation, settings: DatabaseSettings): Promise<SqlDatabase> {
-  const tls = await readTls(settings)
+/** Connects only when first asked. */
+export function openMysql(
+  location: MysqlLocation,
+  settings: DatabaseSettings,
+  tls: DatabaseTls | undefined,
+): SqlDatabase {
   const connectMs = settings.database_connect_timeout
   const queryMs = settings.database_query_timeout
   const open = (use: PoolUse) => openKysely(location, settings, tls, use)
@@ -83,7 +85,7 @@ const takesWrites = {
 function openKysely(
   location: MysqlLocation,
   settings: DatabaseSettings,
-  tls: MysqlTls | undefined,
+  tls: DatabaseTls | undefined,
   use: PoolUse,
 ): Kysely<Schema> {
   const connection = {
@@ -210,23 +212,4 @@ function within<T>(limitMs: number, work: Promise<T>): Promise<T> {
     }, limitMs)
     work.then(resolve, reject).finally(() => clearTimeout(timer))
   })
-}
-
-async function readTls(settings: DatabaseSettings): Promise<MysqlTls | undefined> {
-  if (settings.database_tls === 'no') return undefined
-  const [ca, cert, key] = await Promise.all([
-    readPem('database_tls_ca_file', settings.database_tls_ca_file),
-    readPem('database_tls_cert_file', settings.database_tls_cert_file),
-    readPem('database_tls_key_file', settings.database_tls_key_file),
-  ])
-  return { verify: settings.database_tls === 'verify', ca, cert, key }
-}
-
-async function readPem(setting: string, file: string): Promise<string | undefined> {
-  if (file === '') return undefined
-  try {
-    return await readFile(file, 'utf8')
-  } catch (cause) {
-    throw new ConfigError(`${setting}: cannot read ${file} (${(cause as { code?: string }).code})`)
-  }
 }

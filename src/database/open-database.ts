@@ -6,6 +6,7 @@ import type { AccountTable, AccountTableOptions } from './account-table.js'
 import { type Accounts, type AccountTableName, accountsIn } from './accounts.js'
 import { type AdoptionProblem, adoptionReport } from './adoption-report.js'
 import type { DatabaseSettings } from './database-settings.js'
+import { type DatabaseTls, readDatabaseTls } from './database-tls.js'
 import { type DatabaseLocation, parseDatabaseUrl } from './database-url.js'
 import type { MigrateOptions, MigrationOutcome } from './migrate.js'
 import { openAccountTable } from './open-account-table.js'
@@ -39,7 +40,10 @@ export interface Database extends AccountSource {
 }
 
 export interface Databases extends AccountSources {
-  /** The database of this URL: the same object for the same URL. Connects lazily. Throws ConfigError for a bad URL. */
+  /**
+   * The database of this URL: the same object for the same URL. Connects lazily. Throws ConfigError for a bad URL
+   * and for TLS settings that cannot work with it.
+   */
   open(url: string): Database
   close(): Promise<void>
 }
@@ -71,9 +75,10 @@ function openDatabase(
   settings: DatabaseSettings,
   warn: (message: string) => void,
 ): Database {
+  const tls = location.kind === 'mysql' ? readDatabaseTls(settings, location.hosts) : undefined
   let opening: Promise<SqlDatabase> | undefined
   const open = () => {
-    opening ??= openDialect(location, settings).catch(cause => {
+    opening ??= openDialect(location, settings, tls).catch(cause => {
       opening = undefined
       throw cause
     })
@@ -108,7 +113,11 @@ function openDatabase(
 }
 
 /** A driver is loaded only where its kind of database is used: that is a third of the start-up time. */
-async function openDialect(location: DatabaseLocation, settings: DatabaseSettings): Promise<SqlDatabase> {
-  if (location.kind === 'mysql') return (await import('./mysql.js')).openMysql(location, settings)
+async function openDialect(
+  location: DatabaseLocation,
+  settings: DatabaseSettings,
+  tls: DatabaseTls | undefined,
+): Promise<SqlDatabase> {
+  if (location.kind === 'mysql') return (await import('./mysql.js')).openMysql(location, settings, tls)
   return (await import('./sqlite.js')).openSqlite(location, settings)
 }
