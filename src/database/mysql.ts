@@ -147,11 +147,18 @@ function isNumber(value: unknown): boolean {
 
 async function readTwice<R>(kysely: Kysely<Schema>, query: CompiledQuery<R>): Promise<readonly R[]> {
   try {
-    return (await kysely.executeQuery(query)).rows
+    return await readRows(kysely, query)
   } catch (cause) {
     if (!isConnectionError(cause)) throw cause
-    return (await kysely.executeQuery(query)).rows
+    return readRows(kysely, query)
   }
+}
+
+/** A server that says "done" to a question has not said that there are no rows. */
+async function readRows<R>(kysely: Kysely<Schema>, query: CompiledQuery<R>): Promise<readonly R[]> {
+  const { rows, numAffectedRows } = await kysely.executeQuery(query)
+  if (numAffectedRows === undefined) return rows
+  throw Object.assign(new Error('an answer without rows'), { code: 'HOMING_DATABASE_PROTOCOL' })
 }
 
 async function transact<T>(
