@@ -10,14 +10,28 @@ import { configCheck } from './config-check.js'
 import { configDump } from './config-dump.js'
 import { type ExitCode, exitCode } from './exit-code.js'
 import { commandHelp, overview } from './help.js'
+import { localUserCommands } from './local-user.js'
+import { migrate } from './migrate.js'
 import { ConfigProblems } from './open-config.js'
 import { type OptionValues, parseCommandLine } from './parse-command-line.js'
+import { proxyUserCommands } from './proxy-user.js'
 import { pw } from './pw.js'
 import { serve } from './serve.js'
 import { processTerminal, type Terminal, wantsColour } from './terminal.js'
 import { user } from './user.js'
 
-export const commands: readonly Command[] = [serve, authTest, authLookup, user, pw, configCheck, configDump]
+export const commands: readonly Command[] = [
+  serve,
+  migrate,
+  authTest,
+  authLookup,
+  user,
+  ...proxyUserCommands,
+  ...localUserCommands,
+  pw,
+  configCheck,
+  configDump,
+]
 
 /** Runs what the arguments say. Resolves to the exit code; throws only for a bug. */
 export async function runCli(args: readonly string[]): Promise<ExitCode> {

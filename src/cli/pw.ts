@@ -1,10 +1,7 @@
-import { generatePassword } from '../password/generate-password.js'
-import { schemes } from '../password/schemes.js'
-import { type Call, type Command, CommandError, UsageError } from './command.js'
+import { type Call, type Command, UsageError } from './command.js'
 import { type ExitCode, exitCode } from './exit-code.js'
+import { DEFAULT_SCHEME, hashPassword } from './hash-password.js'
 import { passwordOptions, readPassword } from './read-password.js'
-
-const DEFAULT_SCHEME = 'SHA512-CRYPT'
 
 export const pw: Command = {
   name: 'pw',
@@ -16,6 +13,12 @@ export const pw: Command = {
     ...passwordOptions,
     scheme: { type: 'string', short: 's', value: 'SCHEME', description: `default: ${DEFAULT_SCHEME}` },
     rounds: { type: 'string', short: 'r', value: 'N', description: 'how much work a login costs' },
+    user: {
+      type: 'string',
+      short: 'u',
+      value: 'USER',
+      description: 'the login name, which DIGEST-MD5 hashes too',
+    },
     test: {
       type: 'string',
       short: 't',
@@ -29,6 +32,7 @@ export const pw: Command = {
 }
 
 async function listSchemes({ terminal, json }: Call): Promise<ExitCode> {
+  const { schemes } = await import('../password/schemes.js')
   const names = Object.keys(schemes)
   await terminal.print(json ? `${JSON.stringify(names)}\n` : `${names.join(' ')}\n`)
   return exitCode.ok
@@ -37,11 +41,12 @@ async function listSchemes({ terminal, json }: Call): Promise<ExitCode> {
 async function make(call: Call): Promise<ExitCode> {
   const scheme = call.text('scheme') ?? DEFAULT_SCHEME
   const rounds = readRounds(call.text('rounds'))
+  const user = call.text('user')
   const password = await readPassword(call, { isNew: true })
-  const hash = await generatePassword(scheme, password, rounds === undefined ? {} : { rounds })
-  if (hash === undefined) {
-    throw new CommandError(exitCode.badData, `Homing makes no passwords of scheme ${scheme} (homing pw -l)`)
-  }
+  const hash = await hashPassword(scheme, password, {
+    ...(rounds === undefined ? {} : { rounds }),
+    ...(user === undefined ? {} : { user }),
+  })
   await call.terminal.print(call.json ? `${JSON.stringify({ hash })}\n` : `${hash}\n`)
   return exitCode.ok
 }
@@ -65,7 +70,7 @@ async function tryHash(call: Call): Promise<ExitCode> {
   const { createPasswordVerifier } = await import('../password/create-password-verifier.js')
   const verifier = createPasswordVerifier()
   try {
-    const verdict = await verifier.verify(hash, password, { user: '' })
+    const verdict = await verifier.verify(hash, password, { user: call.text('user') ?? '' })
     if (call.json) await call.terminal.print(`${JSON.stringify(verdict)}\n`)
     else await call.terminal.print(verdict.verdict === 'match' ? `${hash} (verified)\n` : '')
     if (verdict.verdict === 'match') return exitCode.ok

@@ -4,6 +4,7 @@ import { withoutPassword } from '../config/url-password.js'
 import { ConfigError } from '../model/config-error.js'
 import type { Service } from '../service.js'
 import { type Call, type Command, CommandError } from './command.js'
+import { addDemoUsers, demoGuide, refuseDemoElsewhere } from './demo.js'
 import { type ExitCode, exitCode } from './exit-code.js'
 import { openConfig } from './open-config.js'
 
@@ -27,8 +28,12 @@ export const serve: Command = {
 
 async function runService(call: Call): Promise<ExitCode> {
   const config = openConfig(withListenFlags(call), warning => call.terminal.complain(`warning: ${warning}`))
+  const demo = call.flag('demo')
+  if (demo) refuseDemoElsewhere(config.settings.database_url)
   const service = await start(config)
+  if (demo) await addDemoUsers(service.engine.database, config.settings)
   await call.terminal.print(readyLine(call, config, service))
+  if (demo) await call.terminal.print(demoGuide(service.addresses, config.settings.api_token))
   return stopped(service, config)
 }
 

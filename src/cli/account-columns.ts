@@ -1,0 +1,112 @@
+// What can be said of an account on the command line: option → column, and what a value must be.
+
+import type { CommandOptions } from './command.js'
+
+type ColumnValue = string | number | null
+
+/** The value to store, or what is wrong with the text. An empty text is NULL where a column may be NULL. */
+export type ReadColumn = { readonly value: ColumnValue } | { readonly wrong: string }
+
+export interface AccountColumn {
+  readonly column: string
+  /** What the value is called in the help. */
+  readonly value: string
+  readonly description: string
+  readonly read: (text: string) => ReadColumn
+}
+
+/** Column → value, of one account. */
+export type AccountValues = Readonly<Record<string, ColumnValue>>
+
+/** Option → column. */
+export type AccountColumnTable = Readonly<Record<string, AccountColumn>>
+
+const text = (value: string): ReadColumn => ({ value })
+const textOrNull = (value: string): ReadColumn => ({ value: value === '' ? null : value })
+
+function yesNo(value: string): ReadColumn {
+  const word = value.toLowerCase()
+  if (['yes', 'y', 'true', '1'].includes(word)) return { value: 1 }
+  if (['no', 'n', 'false', '0'].includes(word)) return { value: 0 }
+  return { wrong: `"${value}" is neither yes nor no` }
+}
+
+const HIGHEST_PORT = 65535
+
+function port(value: string): ReadColumn {
+  if (value === '') return { value: null }
+  const number = /^[0-9]{1,5}$/.test(value) ? Number(value) : 0
+  return number >= 1 && number <= HIGHEST_PORT
+    ? { value: number }
+    : { wrong: `"${value}" is no port from 1 to ${HIGHEST_PORT}` }
+}
+
+const oneOf =
+  (...words: string[]) =>
+  (value: string): ReadColumn =>
+    words.includes(value) ? { value } : { wrong: `"${value}" is none of ${words.join(', ')}` }
+
+const portOption = (column: string, protocol: string): AccountColumn => ({
+  column,
+  value: 'N',
+  description: `the backend's port for ${protocol}; empty: the protocol's own`,
+  read: port,
+})
+
+const active: AccountColumn = {
+  column: 'active',
+  value: 'YES|NO',
+  description: 'no: disabled, which is not the same as unknown',
+  read: yesNo,
+}
+
+export const proxyUserColumns: AccountColumnTable = {
+  host: { column: 'host', value: 'HOST', description: 'the backend', read: text },
+  port: portOption('port', 'IMAP'),
+  'pop3-port': portOption('pop3_port', 'POP3'),
+  'lmtp-port': portOption('lmtp_port', 'LMTP'),
+  'submission-port': portOption('submission_port', 'submission'),
+  'sieve-port': portOption('sieve_port', 'ManageSieve'),
+  'ssl-mode': {
+    column: 'ssl_mode',
+    value: 'MODE',
+    description: 'none, starttls or ssl (default: starttls)',
+    read: oneOf('none', 'starttls', 'ssl'),
+  },
+  'any-cert': {
+    column: 'any_cert',
+    value: 'YES|NO',
+    description: 'yes: this backend gets passwords whatever certificate it shows',
+    read: yesNo,
+  },
+  destuser: {
+    column: 'destuser',
+    value: 'NAME',
+    description: 'the name at the backend; empty: the same',
+    read: textOrNull,
+  },
+  master: {
+    column: 'master',
+    value: 'NAME',
+    description: 'the master user that the proxy logs in as at the backend; empty: none',
+    read: textOrNull,
+  },
+  active,
+}
+
+export const localUserColumns: AccountColumnTable = {
+  home: { column: 'home', value: 'PATH', description: 'the home directory', read: textOrNull },
+  uid: { column: 'uid', value: 'UID', description: 'user id, a number or a name', read: textOrNull },
+  gid: { column: 'gid', value: 'GID', description: 'group id, a number or a name', read: textOrNull },
+  active,
+}
+
+/** The options of `add` and `set`. */
+export function columnOptions(columns: AccountColumnTable): CommandOptions {
+  return Object.fromEntries(
+    Object.entries(columns).map(([option, { value, description }]) => [
+      option,
+      { type: 'string' as const, value, description },
+    ]),
+  )
+}

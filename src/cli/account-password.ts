@@ -1,0 +1,40 @@
+// The password of an account that is being written: a hash that was made elsewhere, or a clear one that is hashed here.
+
+import { type Call, CommandError, type CommandOptions } from './command.js'
+import { exitCode } from './exit-code.js'
+import { DEFAULT_SCHEME, hashPassword } from './hash-password.js'
+import { passwordOptions, readPassword } from './read-password.js'
+
+export const accountPasswordOptions: CommandOptions = {
+  ...passwordOptions,
+  'password-hash': {
+    type: 'string',
+    value: 'HASH',
+    description: 'a stored password as it is, with its {SCHEME}: from doveadm pw, or from the old database',
+  },
+  scheme: {
+    type: 'string',
+    value: 'SCHEME',
+    description: 'how a clear password is hashed (default: SHA512-CRYPT)',
+  },
+}
+
+/** The value to store. */
+export async function readNewPassword(call: Call, user: string): Promise<string> {
+  const given = call.text('password-hash')
+  if (given !== undefined) return checkedHash(given)
+  const password = await readPassword(call, { isNew: true })
+  return hashPassword(call.text('scheme') ?? DEFAULT_SCHEME, password, { user })
+}
+
+/** A hash that could never be compared would lock its user out at the next login. */
+async function checkedHash(hash: string): Promise<string> {
+  if (!hash.startsWith('{')) {
+    throw new CommandError(exitCode.badData, 'the hash has no {SCHEME}: {SHA512-CRYPT}$6$…, {BLF-CRYPT}$2y$…')
+  }
+  const { readStoredPassword } = await import('../password/stored-password.js')
+  const read = readStoredPassword(hash)
+  if (read.kind === 'refused')
+    throw new CommandError(exitCode.badData, `the hash cannot be used: ${read.reason}`)
+  return hash
+}

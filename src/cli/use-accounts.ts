@@ -1,0 +1,51 @@
+// Opens the accounts of one table for one command and closes the database again.
+
+import type { HomingConfig } from '../config/program-schema.js'
+import type { Accounts, AccountTableName } from '../database/accounts.js'
+import { createUsernameRules } from '../model/username.js'
+import { type Call, CommandError } from './command.js'
+import { type ExitCode, exitCode } from './exit-code.js'
+import { migrateEmbedded } from './migrate-database.js'
+import { openConfig } from './open-config.js'
+
+/**
+ * Runs `use` with the accounts of the table and the first operand as a login name, made into what is stored by the
+ * same rules that a login goes through.
+ */
+export async function useAccounts<T extends AccountTableName>(
+  call: Call,
+  table: T,
+  use: (accounts: Accounts<T>, user: string) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  const config = openConfig(call)
+  const rules = createUsernameRules(config.settings)
+  const user = call.operands[0] ?? ''
+  const { createDatabases } = await import('../database/open-database.js')
+  const databases = createDatabases(config.settings, { warn: call.terminal.complain })
+  try {
+    const database = databases.open(databaseUrlOf(config, table))
+    await migrateEmbedded(database)
+    return await use(database.accounts(table, rules.normaliseStored), nameOf(rules.normalise(user), user))
+  } finally {
+    await databases.close()
+  }
+}
+
+/** Of a mask nothing is asked: it may hold characters that a name may not. */
+function nameOf(
+  name: ReturnType<ReturnType<typeof createUsernameRules>['normalise']>,
+  typed: string,
+): string {
+  if ('user' in name) return name.user
+  if (typed === '' || /[*?]/.test(typed)) return typed
+  throw new CommandError(exitCode.badData, `"${typed}" can be no user: ${name.refused}`)
+}
+
+/** The database of the passdb that reads the table: proxied and local users may be kept in two. */
+function databaseUrlOf({ passdbs, settings }: HomingConfig, table: string): string {
+  const link = passdbs.find(
+    ({ driver, options }) => driver === 'sql' && (options as { table: string }).table === table,
+  )
+  const own = (link?.options as { database_url?: string } | undefined)?.database_url ?? ''
+  return own === '' ? settings.database_url : own
+}
