@@ -1,5 +1,6 @@
 // One open database per URL, shared by whoever names that URL.
 
+import { once } from 'node:events'
 import { sql } from 'kysely'
 import type { UsernameRules } from '../model/username.js'
 import type { AccountTable, AccountTableOptions } from './account-table.js'
@@ -96,19 +97,27 @@ function openDatabase(
     async *adoptionReport(rules) {
       yield* adoptionReport(await open(), rules)
     },
-    ping: async () => {
-      try {
-        const database = await open()
-        await database.read('ping', sql`select 1`.compile(database.builder))
-        return true
-      } catch {
-        return false
-      }
+    ping: async signal => {
+      if (signal?.aborted) return false
+      const answer = answers(open)
+      if (!signal) return answer
+      const aborted = once(signal, 'abort').then(() => false)
+      return Promise.race([answer, aborted])
     },
     close: async () => {
       const database = await opening?.catch(() => undefined)
       await database?.close()
     },
+  }
+}
+
+async function answers(open: () => Promise<SqlDatabase>): Promise<boolean> {
+  try {
+    const database = await open()
+    await database.read('ping', sql`select 1`.compile(database.builder))
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -1,0 +1,76 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import t from 'tap'
+import { createMicroBatch } from '../../../src/database/micro-batch.js'
+
+const limits = { size: 4, parallel: 1, patienceMs: 30, parallelAtMost: 2 }
+
+/** Remembers which keys went together; each batch takes so many milliseconds. */
+function counting(ms: number, options = limits) {
+  const batches: string[][] = []
+  const ask = createMicroBatch(async keys => {
+    batches.push([...keys])
+    await sleep(ms)
+    return key => key.toUpperCase()
+  }, options)
+  return { batches, ask }
+}
+
+t.test('one question goes alone and at once', async t => {
+  const { batches, ask } = counting(1)
+  t.equal(await ask('a'), 'A')
+  t.same(batches, [['a']])
+})
+
+t.test('questions of the same moment go together, each key once', async t => {
+  const { batches, ask } = counting(1)
+  t.same(await Promise.all(['a', 'b', 'a', 'c'].map(ask)), ['A', 'B', 'A', 'C'])
+  t.same(batches, [['a', 'b', 'c']])
+})
+
+t.test('no batch is larger than its limit, and all are answered', async t => {
+  const { batches, ask } = counting(1)
+  const keys = [...'abcdefghij']
+  t.same(await Promise.all(keys.map(ask)), [...'ABCDEFGHIJ'])
+  t.same(batches, [[...'abcd'], [...'efgh'], [...'ij']])
+})
+
+t.test('while a query runs the next batch collects', async t => {
+  const { batches, ask } = counting(15)
+  const first = ask('a')
+  await sleep(3)
+  const others = ['b', 'c'].map(ask)
+  await sleep(3)
+  others.push(ask('d'))
+  await Promise.all([first, ...others])
+  t.same(batches, [['a'], ['b', 'c', 'd']])
+})
+
+t.test('who waits too long for a slow query gets another one beside it, but not too many', async t => {
+  const { batches, ask } = counting(200)
+  const start = performance.now()
+  const answers = [ask('a')]
+  await sleep(5)
+  answers.push(ask('b'))
+  await sleep(60)
+  t.same(batches, [['a'], ['b']])
+  answers.push(ask('c'))
+  await sleep(60)
+  t.equal(batches.length, 2)
+  await Promise.all(answers)
+  t.same(batches, [['a'], ['b'], ['c']])
+  t.ok(performance.now() - start < 1000)
+})
+
+t.test('a failure reaches everybody in its batch and nobody else', async t => {
+  let calls = 0
+  const ask = createMicroBatch<string>(async keys => {
+    if (++calls === 1) throw new Error(`lost ${keys.length}`)
+    return key => key
+  }, limits)
+  const outcomes = await Promise.allSettled(['a', 'b'].map(ask))
+  t.same(
+    outcomes.map(outcome => outcome.status),
+    ['rejected', 'rejected'],
+  )
+  t.equal(await ask('a'), 'a')
+})
