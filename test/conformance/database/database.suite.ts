@@ -1,5 +1,6 @@
 // What every database behind Homing does alike.
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { DatabaseError } from '../../../src/database/database-error.js'
 import type { Migration } from '../../../src/database/migration.js'
@@ -56,6 +57,22 @@ export function databaseSuite(label: string, { dialect, make }: DatabaseMaker): 
       ['done', 'done', 'done', 'done', 'done'],
     )
     t.same(outcomes.map(outcome => ('steps' in outcome ? outcome.steps.length : -1)).sort(), [0, 0, 0, 0, 3])
+  })
+
+  t.test(`${label}: who finds another copy migrating waits for it, but not for ever`, async t => {
+    const { url } = await make()
+    const slow: Migration = {
+      id: '0001-slow',
+      plan: async () => {
+        await sleep(600)
+        return { steps: [], notes: [] }
+      },
+    }
+    const first = openFor(t, url).migrate({ migrations: [slow] })
+    await sleep(200)
+    t.same(await openFor(t, url).migrate({ migrations: [slow], lockTimeoutMs: 50 }), { result: 'locked' })
+    t.same(await openFor(t, url).migrate({ migrations: [slow] }), { result: 'done', steps: [], notes: [] })
+    t.match(await first, { result: 'done' })
   })
 
   t.test(`${label}: a database that is newer than the program is left alone`, async t => {
