@@ -67,13 +67,27 @@ function readyLine({ json, terminal }: Call, config: HomingConfig, { addresses }
 /** What a graceful stop may take beyond the settings that bound it. */
 const SPARE_MS = 5000
 
+/** Ctrl-C in a terminal reaches us twice under npm: from the terminal, and passed on by npm. */
+const SAME_SIGNAL_MS = 500
+
 /** Resolves never: close-with-grace ends the process, with 0 after a signal and 1 after a bug. */
 function stopped(service: Service, { settings }: HomingConfig): Promise<ExitCode> {
   const delay = settings.shutdown_delay + settings.shutdown_timeout + SPARE_MS
   return new Promise(() => {
-    closeWithGrace({ delay }, async ({ err }) => {
+    const grace = closeWithGrace({ delay, skip: ['SIGINT', 'SIGTERM'] }, async ({ err }) => {
       if (err) console.error(err)
       await service.stop()
     })
+    let firstAt: number | undefined
+    const stop = (signal: NodeJS.Signals) => {
+      if (firstAt === undefined) {
+        firstAt = performance.now()
+        grace.close()
+      } else if (performance.now() - firstAt > SAME_SIGNAL_MS) {
+        console.error(`second ${signal}: ending at once`)
+        process.exit(1)
+      }
+    }
+    process.on('SIGINT', stop).on('SIGTERM', stop)
   })
 }
