@@ -44,8 +44,8 @@ function describe(error: Error): string {
 
 export const ENVIRONMENT_PREFIX = 'HOMING_'
 
-/** Variables with our prefix that are no settings: the file's name, and what the test runner reads. */
-const notSettings = new Set(['HOMING_CONFIG'])
+/** Variables with our prefix that are no settings: the file's name, and what the tests read. */
+const notASetting = /^HOMING_(CONFIG$|TEST_)/
 
 // Kubernetes sets these for a Service that is called "homing"; they are nobody's mistake.
 const setByKubernetes = /^HOMING_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_.+)?)?)$/
@@ -55,7 +55,7 @@ export function readEnvironment(environment: NodeJS.ProcessEnv): SettingSource {
   const assignments: Assignment[] = []
   for (const [name, text] of Object.entries(environment)) {
     if (text === undefined || !name.startsWith(ENVIRONMENT_PREFIX)) continue
-    if (notSettings.has(name) || setByKubernetes.test(name)) continue
+    if (notASetting.test(name) || setByKubernetes.test(name)) continue
     const path = name.slice(ENVIRONMENT_PREFIX.length).toLowerCase().split('__')
     assignments.push({ path, raw: { form: 'bare', text }, source: `environment ${name}` })
   }
