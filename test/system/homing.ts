@@ -1,12 +1,18 @@
-// A Homing with the accounts that a test names. (Stands in for the program until it is there.)
+// Starts the real program, `homing serve`, with the accounts that a test names.
 
-import type { ServerResponse } from 'node:http'
-import { type Question, startScriptedService } from './scripted-service.js'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import Database from 'libsql'
+import { freePorts } from './free-ports.js'
 
-/** A row of proxy_users; what is not said is NULL. */
+/** A row of proxy_users: what is not said is NULL, or the column's default. */
 export interface ProxyUser {
   readonly username: string
-  /** Clear; absent: the backend decides. */
+  /** As it is stored, with {SCHEME}; absent: the backend decides. */
   readonly password?: string
   readonly host: string
   readonly port?: number
@@ -27,58 +33,154 @@ export interface LocalUser {
   readonly active?: 0 | 1
 }
 
-export interface HomingOptions {
+export interface Accounts {
   readonly proxyUsers?: readonly ProxyUser[]
   readonly localUsers?: readonly LocalUser[]
 }
 
-export interface RunningHoming {
+/** An empty database. */
+export interface EmptyDatabase {
   readonly url: string
-  /** As kill -9. */
-  stop(): Promise<void>
-  /** Again, on the same port. */
-  start(): Promise<void>
+  execute(sql: string): Promise<unknown>
 }
 
-export async function startHoming({
-  proxyUsers = [],
-  localUsers = [],
-}: HomingOptions): Promise<RunningHoming> {
-  const service = await startScriptedService((question, response) => {
-    if (question.path.startsWith('/v1/userdb/users')) {
-      response.end(`${localUsers.map(({ username }) => `${username}\n`).join('')}\n`)
-      return
-    }
-    respond(response, String(question.json?.user), decide(question))
-  })
-  return service
+export interface HomingOptions {
+  /** Where the accounts are; without it in a SQLite file of its own. */
+  readonly database?: EmptyDatabase
+  /** Further lines for homing.toml. */
+  readonly config?: string
+}
 
-  function decide({ path, json }: Question): string[] {
-    const local = localUsers.find(({ username }) => username === json?.user)
-    if (path === '/v1/userdb/lookup') {
-      return local ? ['ok', `uid=${local.uid}`, `gid=${local.gid}`, `home=${local.home}`] : ['user_unknown']
-    }
-    const proxied = proxyUsers.find(({ username }) => username === json?.user)
-    const account = proxied ?? local
-    if (!account) return ['user_unknown']
-    if (account.active === 0) return ['user_disabled']
-    const verifies = path === '/v1/passdb/verify' && account.password !== undefined
-    if (verifies && account.password !== json?.password) return ['password_mismatch']
-    return ['ok', ...(proxied ? routeFields(proxied, String(json?.protocol)) : [])]
+export interface RunningHoming {
+  readonly url: string
+  readonly token: string
+  addAccounts(accounts: Accounts): Promise<void>
+  /** What it has logged so far. */
+  log(): Promise<string>
+  /** Resolves when a line with all these texts is in the log, which may take a second to be written. */
+  waitForLog(...texts: string[]): Promise<void>
+  /** SIGTERM, and waits for the end. */
+  stop(): Promise<void>
+  /** SIGKILL. */
+  kill(): Promise<void>
+  /** From here on it accepts connections (its kernel does) and never answers. */
+  hang(): void
+  /** The opposite of hang. */
+  resume(): void
+  /** Again on the same port with the same accounts; resolves when it is ready. */
+  start(): Promise<void>
+  /** Ends it and removes its files. */
+  close(): Promise<void>
+}
+
+const program = join(import.meta.dirname, '../../src/cli/homing.js')
+const token = 'open-sesame'
+
+/** Starts it on a free loopback port and resolves when it is ready. Ends by itself when this process ends. */
+export async function startHoming({ database, config = '' }: HomingOptions = {}): Promise<RunningHoming> {
+  const folder = await mkdtemp(join(tmpdir(), 'homing-service-'))
+  const [port = 0] = await freePorts(1)
+  const store = database ?? sqliteFile(join(folder, 'homing.db'))
+  const configFile = join(folder, 'homing.toml')
+  const logFile = join(folder, 'log')
+  const settings = [
+    `database_url = "${store.url}"`,
+    `listen = ["127.0.0.1:${port}"]`,
+    `api_token = "${token}"`,
+    config,
+  ]
+  await writeFile(configFile, settings.join('\n'), { mode: 0o600 })
+  // The embedded database is migrated by `serve`.
+  if (database) await promisify(execFile)(process.execPath, [program, 'migrate', '--config', configFile])
+
+  const url = `http://127.0.0.1:${port}`
+  let child: ChildProcess | undefined
+  const end = async (signal: NodeJS.Signals) => {
+    const running = child
+    child = undefined
+    if (!running || running.exitCode !== null || running.signalCode !== null) return
+    const exited = new Promise(resolve => running.once('exit', resolve))
+    running.kill('SIGCONT')
+    running.kill(signal)
+    await exited
+  }
+  const start = async () => {
+    child = await spawnService(configFile, logFile)
+    await untilReady(url, child, logFile)
+  }
+  await start()
+  return {
+    url,
+    token,
+    addAccounts: async accounts => void (await store.execute(insertStatements(accounts))),
+    log: () => readFile(logFile, 'utf8'),
+    async waitForLog(...texts) {
+      let lines: string[] = []
+      for (let tries = 0; tries < 60; tries++) {
+        lines = (await readFile(logFile, 'utf8')).split('\n')
+        if (lines.some(line => texts.every(text => line.includes(text)))) return
+        await sleep(50)
+      }
+      throw new Error(`${texts.join(' and ')} are in no line of the log:\n${lines.slice(-20).join('\n')}`)
+    },
+    start,
+    stop: () => end('SIGTERM'),
+    kill: () => end('SIGKILL'),
+    hang: () => void child?.kill('SIGSTOP'),
+    resume: () => void child?.kill('SIGCONT'),
+    async close() {
+      await end('SIGKILL')
+      await rm(folder, { recursive: true, force: true })
+    },
   }
 }
 
-function routeFields(row: ProxyUser, protocol: string): string[] {
-  const port = { imap: row.port, pop3: row.pop3_port, lmtp: row.lmtp_port }[protocol]
-  return [
-    'proxy=y',
-    `host=${row.host}`,
-    ...(port ? [`port=${port}`] : []),
-    ...(row.ssl_mode === 'none' ? [] : [`${row.ssl_mode}=yes`]),
-    ...(row.destuser ? [`destuser=${row.destuser}`] : []),
-  ]
+function sqliteFile(file: string): EmptyDatabase {
+  return {
+    url: `sqlite:${file}`,
+    async execute(sql) {
+      const connection = new Database(file, { timeout: 5000 })
+      try {
+        connection.exec(sql)
+      } finally {
+        connection.close()
+      }
+    },
+  }
 }
 
-function respond(response: ServerResponse, user: string, [result, ...fields]: string[]): void {
-  response.end(`${[`result=${result}`, `user=${user}`, ...fields].join('\t')}\n`)
+/** setpriv ends it with this process, even if that is killed. */
+async function spawnService(configFile: string, logFile: string): Promise<ChildProcess> {
+  const output = await open(logFile, 'a')
+  try {
+    const command = [process.execPath, program, 'serve', '--config', configFile]
+    return spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...command], {
+      stdio: ['ignore', output.fd, output.fd],
+    })
+  } finally {
+    await output.close()
+  }
+}
+
+async function untilReady(url: string, child: ChildProcess, logFile: string): Promise<void> {
+  for (let tries = 0; tries < 400 && child.exitCode === null; tries++) {
+    const ready = await fetch(`${url}/readyz`).catch(() => undefined)
+    if (ready?.ok) return
+    await sleep(25)
+  }
+  throw new Error(`homing serve is not ready:\n${await readFile(logFile, 'utf8')}`)
+}
+
+function insertStatements({ proxyUsers = [], localUsers = [] }: Accounts): string {
+  return [
+    ...proxyUsers.map(row => insertStatement('proxy_users', row)),
+    ...localUsers.map(row => insertStatement('local_users', row)),
+  ].join('\n')
+}
+
+function insertStatement(table: string, row: object): string {
+  const values = Object.values(row).map(value =>
+    typeof value === 'number' ? String(value) : `'${String(value).replaceAll("'", "''")}'`,
+  )
+  return `INSERT INTO ${table} (${Object.keys(row).join(', ')}) VALUES (${values.join(', ')});`
 }

@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 import { type Certificate, type CertificateAuthority, createAuthority } from './certificates.js'
 import { mailUser, type RunningDovecot, startDovecot } from './dovecot.js'
 import { type FakeBackend, startFakeBackend } from './fake-backend.js'
-import { type LocalUser, type ProxyUser, startHoming } from './homing.js'
+import { type LocalUser, type ProxyUser, type RunningHoming, startHoming } from './homing.js'
 import { imapAnswer, imapAppend, imapLogin, lmtpDeliver, pop3Answer } from './mail-clients.js'
 import { findDovecot, needs } from './parts.js'
 
@@ -15,6 +15,9 @@ type Major = '2.3' | '2.4'
 
 const REFUSED = 'NO [AUTHENTICATIONFAILED] Authentication failed.'
 const PASSWORD = 'correct horse battery staple'
+/** `doveadm pw -s SHA512-CRYPT` made it. */
+const STORED =
+  '{SHA512-CRYPT}$6$pinchofsalt$iY9EybLIx6z/7Y1XNKS0DqjD.zLdnKZVc17dXhPI4bSXQ6o8uI98vnEn.F2/gD1OxSg3G1M3hhqOdAv3qDyh21'
 
 export function testProxy(major: Major, backendMajors: readonly Major[]): void {
   t.test(`Dovecot ${major} as the proxy`, async t => {
@@ -38,7 +41,7 @@ export function testProxy(major: Major, backendMajors: readonly Major[]): void {
     await t.test('a suspended proxied user is not let in as a local one', t => noFallThrough(t, site))
     await t.test('POP3 goes to the POP3 port of the backend', t => pop3(t, site))
     await t.test('mail is delivered where its reader is', t => lmtp(t, site))
-    await t.test('doveadm lists all local users', t => iteration(t, site))
+    await t.test('doveadm lists everybody, proxied users too', t => iteration(t, site))
     await t.test('two users with the same password each get their own mailbox', t => samePassword(t, site))
     await t.test('a wrong password is refused however often the right one was given', t => cached(t, site))
     await t.test('in a crowd nobody is taken for another', t => crowd(t, site))
@@ -47,6 +50,7 @@ export function testProxy(major: Major, backendMajors: readonly Major[]): void {
 
 interface Site {
   readonly proxy: RunningDovecot
+  readonly homing: RunningHoming
   readonly backends: readonly RunningDovecot[]
   readonly impostors: Readonly<Record<string, FakeBackend>>
   /** The same with a certificate that verifies: what impostors would hear if nobody looked. */
@@ -69,23 +73,42 @@ async function startSite(t: Test, major: Major, backendMajors: readonly Major[])
   const impostors = await startImpostors(t, folder, authority)
   const genuine = await startFakeBackends(t, 'genuine', certificate)
 
-  const localUsers: LocalUser[] = []
-  const proxyHoming = await startHoming({
-    proxyUsers: proxyUsers(backends, { ...impostors, ...genuine }),
-    localUsers,
-  })
-  t.teardown(() => proxyHoming.stop())
+  const homing = await startHoming()
+  t.teardown(() => homing.close())
   const proxy = await startDovecot({
     installation: installationOf(major),
     role: 'proxy',
-    service: { url: proxyHoming.url },
+    service: homing,
     certificate,
     caFile: authority.caFile,
   })
   t.teardown(() => proxy.stop())
-  localUsers.push(...proxyLocalUsers(proxy))
-  return { proxy, backends, impostors, genuine, imaps: { port: proxy.ports.imaps, caFile: authority.caFile } }
+  await homing.addAccounts({
+    proxyUsers: proxyUsers(backends, { ...impostors, ...genuine }),
+    localUsers: proxyLocalUsers(proxy),
+  })
+  return {
+    proxy,
+    homing,
+    backends,
+    impostors,
+    genuine,
+    imaps: { port: proxy.ports.imaps, caFile: authority.caFile },
+  }
 }
+
+/** A backend's Homing knows the backend's users only. */
+const onlyLocalUsers = `
+[[passdb]]
+name = "local"
+driver = "sql"
+table = "local_users"
+
+[[userdb]]
+name = "local"
+driver = "sql"
+table = "local_users"
+`
 
 async function startBackend(
   t: Test,
@@ -93,20 +116,19 @@ async function startBackend(
   authority: CertificateAuthority,
   certificate: Certificate,
 ): Promise<RunningDovecot> {
-  const localUsers: LocalUser[] = []
-  const homing = await startHoming({ localUsers })
-  t.teardown(() => homing.stop())
+  const homing = await startHoming({ config: onlyLocalUsers })
+  t.teardown(() => homing.close())
   const backend = await startDovecot({
     installation: installationOf(major),
     role: 'backend',
-    service: { url: homing.url },
+    service: homing,
     certificate,
     caFile: authority.caFile,
     site: 'login_trusted_networks = 127.0.0.1\n',
   })
   t.teardown(() => backend.stop())
   const names = ['none', 'starttls', 'ssl', 'same', ...crowdOf('there')].map(name => `${name}@backend.test`)
-  localUsers.push(...names.map(name => localRow(backend, name)))
+  await homing.addAccounts({ localUsers: names.map(name => localRow(backend, name)) })
   return backend
 }
 
@@ -149,17 +171,17 @@ function proxyUsers(backends: readonly RunningDovecot[], fakes: FakeBackends): P
       (['none', 'starttls', 'ssl'] as const).map(mode => ({
         ...route(backend, mode),
         username: proxiedName(backend, mode),
-        password: PASSWORD,
+        password: STORED,
         destuser: `${mode}@backend.test`,
       })),
     ),
     { ...route(first, 'none'), username: 'delivered@proxied.test', destuser: 'none@backend.test' },
-    { ...route(first, 'starttls'), username: 'suspended@proxied.test', password: PASSWORD, active: 0 },
+    { ...route(first, 'starttls'), username: 'suspended@proxied.test', password: STORED, active: 0 },
     { ...route(first, 'starttls'), username: 'same@proxied.test', destuser: 'same@backend.test' },
     ...crowdOf('there').map(name => ({
       ...route(first, 'starttls'),
       username: `${name}@proxied.test`,
-      password: PASSWORD,
+      password: STORED,
       destuser: `${name}@backend.test`,
     })),
     ...Object.entries(fakes).map(([name, { port }]) => ({
@@ -187,7 +209,7 @@ function proxyLocalUsers(proxy: RunningDovecot): LocalUser[] {
 }
 
 function localRow(dovecot: RunningDovecot, username: string): LocalUser {
-  return { username, password: PASSWORD, home: join(dovecot.mailFolder, username), ...mailUser }
+  return { username, password: STORED, home: join(dovecot.mailFolder, username), ...mailUser }
 }
 
 const proxiedName = (backend: RunningDovecot, mode: string) => `${mode}-${backend.major}@proxied.test`
@@ -260,26 +282,27 @@ async function localUser(t: Test, site: Site): Promise<void> {
   t.ok(stdout.includes(`home\t${site.proxy.mailFolder}/local@proxied.test\n`))
 }
 
-async function refusals(t: Test, { proxy, imaps, backends: [backend] }: Site): Promise<void> {
+async function refusals(t: Test, { proxy, homing, imaps, backends: [backend] }: Site): Promise<void> {
   const proxied = backend ? proxiedName(backend, 'starttls') : ''
-  const cases: [user: string, password: string, word: RegExp][] = [
-    [proxied, 'wrong', /password_mismatch/],
-    ['local@proxied.test', 'wrong', /password_mismatch/],
-    ['nobody@proxied.test', PASSWORD, /user_unknown/],
-    ['suspended-here@proxied.test', PASSWORD, /user_disabled/],
+  const cases: [user: string, password: string, word: string, passdbs: string][] = [
+    // The chain goes on after a refusal, as Dovecot's would, and the last word is the local users'.
+    [proxied, 'wrong', 'user_unknown', 'proxy:password_mismatch local:user_unknown'],
+    ['local@proxied.test', 'wrong', 'password_mismatch', 'proxy:user_unknown local:password_mismatch'],
+    ['nobody@proxied.test', PASSWORD, 'user_unknown', 'proxy:user_unknown local:user_unknown'],
+    ['suspended-here@proxied.test', PASSWORD, 'user_disabled', 'proxy:user_unknown local:user_disabled'],
+    ['suspended@proxied.test', PASSWORD, 'user_disabled', 'proxy:user_disabled'],
   ]
-  for (const [user, password, word] of cases) {
+  for (const [user, password, word, passdbs] of cases) {
     const mark = await proxy.logMark()
     t.equal(await imapAnswer(imaps, { user, password }), REFUSED, user)
-    const logged = await proxy.waitForLog(new RegExp(`${user}.*${word.source}`), mark)
+    const logged = await proxy.waitForLog(new RegExp(`${user}.*${word}`), mark)
     t.notMatch(logged, password === 'wrong' ? /\bwrong\b/ : PASSWORD, 'no password stands in the log')
+    await t.resolves(homing.waitForLog(`"user":"${user}"`, `"passdbs":"${passdbs}"`), passdbs)
   }
 }
 
 async function noFallThrough(t: Test, { proxy, imaps }: Site): Promise<void> {
-  const mark = await proxy.logMark()
   t.equal(await imapAnswer(imaps, { user: 'suspended@proxied.test', password: PASSWORD }), REFUSED)
-  await proxy.waitForLog(/suspended@proxied\.test.*user_disabled/, mark)
   t.same(await messagesAt(proxy, 'suspended@proxied.test'), [])
 }
 
@@ -309,8 +332,10 @@ async function lmtp(t: Test, { proxy, backends: [backend] }: Site): Promise<void
 async function iteration(t: Test, { proxy }: Site): Promise<void> {
   const { code, stdout } = await proxy.doveadm('user', '*')
   t.equal(code, 0)
-  const expected = proxyLocalUsers(proxy).map(({ username }) => username)
-  t.same(stdout.trim().split('\n').sort(), expected.sort())
+  const users = stdout.trim().split('\n')
+  t.equal(new Set(users).size, users.length, 'each once')
+  for (const { username } of proxyLocalUsers(proxy)) t.ok(users.includes(username), username)
+  for (const name of crowdOf('there')) t.ok(users.includes(`${name}@proxied.test`), `${name}, who is proxied`)
 }
 
 async function samePassword(t: Test, { proxy, imaps, backends: [backend] }: Site): Promise<void> {
