@@ -1,7 +1,7 @@
 // A Dovecot that does nothing but authenticate: started in a temporary folder, stopped whatever happens.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -77,10 +77,7 @@ export async function startDovecotAuth(
   const child = spawn('sh', ['-c', guard, 'sh', root, inside], { stdio: ['pipe', 'ignore', 'inherit'] })
   const clientSocket = join(folder, 'run/auth-client')
   const log = () => readIfThere(join(folder, 'log'))
-  const stop = async () => {
-    await ended(child)
-    rmSync(folder, { recursive: true, force: true })
-  }
+  const stop = () => ended(child)
   try {
     await greets(clientSocket, log)
   } catch (cause) {
@@ -90,13 +87,13 @@ export async function startDovecotAuth(
   return { clientSocket, lookupSocket: join(folder, 'run/auth-userdb'), log, stop }
 }
 
-/** Dovecot ends when our end of the pipe does, even if we are killed. */
+/** Dovecot ends, and its folder goes, when our end of the pipe does: even if we are killed. */
 const guard = `
 chroot "$1" dovecot -F -c "$2/dovecot.conf" 2>>"$1$2/log" & pid=$!
 read -r _
 kill $pid 2>/dev/null
 wait $pid
-exit 0`
+rm -rf "$1$2"`
 
 const bases: Readonly<Record<DovecotVersion, string>> = {
   '2.3': `
