@@ -79,7 +79,14 @@ export const desCrypt: PasswordScheme = {
 }
 
 /** Waits for a library that computes bcrypt. */
-export const blfCrypt: PasswordScheme = { encoding: 'none', read: readCrypt }
+export const blfCrypt: PasswordScheme = {
+  encoding: 'none',
+  read(raw, limits) {
+    const text = raw.toString('latin1')
+    const isBcrypt = text === '' || /^\$2[a-z]\$/.test(text)
+    return isBcrypt ? readCrypt(raw, limits) : malformed('BLF-CRYPT that is no bcrypt value')
+  },
+}
 
 /** New values come from `BLF-CRYPT`, which is what Dovecot makes of it. */
 export const crypt: PasswordScheme = { encoding: 'none', read: readCrypt }

@@ -45,7 +45,7 @@ export const md5 = (plainMd5: PasswordScheme): PasswordScheme => ({
   weak: true,
   read(raw, limits) {
     const text = raw.toString('latin1')
-    if (text.startsWith('$1$') || isLocked(text)) return readMd5Crypt(text)
+    if (text.startsWith('$1$')) return readMd5Crypt(text)
     const digest = decodeOfLength(text, 16)
     return digest?.length === 16
       ? plainMd5.read(digest, limits)

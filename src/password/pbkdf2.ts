@@ -15,7 +15,7 @@ export const pbkdf2: PasswordScheme = {
     if (salt === undefined || roundsText === undefined || hex === undefined) {
       return malformed('PBKDF2 without $1$, salt, rounds and key')
     }
-    if (!/^[1-9]\d{0,9}$/.test(roundsText)) return malformed('PBKDF2 with rounds that are no number')
+    if (!/^0*[1-9]\d{0,9}$/.test(roundsText)) return malformed('PBKDF2 without rounds')
     if (Number(roundsText) > maxRounds) return malformed('PBKDF2 with more rounds than auth_hash_max_rounds')
     if (!/^[0-9a-f]{40}$/i.test(hex)) return malformed('PBKDF2 whose key is not 160 bits in hex')
     const key = Buffer.from(hex, 'hex')

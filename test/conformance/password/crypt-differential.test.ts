@@ -1,0 +1,63 @@
+// Random settings and passwords are to Homing what they are to this machine's crypt(3).
+
+import { spawnSync } from 'node:child_process'
+import { randomBytes, randomInt } from 'node:crypto'
+import t from 'tap'
+import { Password } from '../../../src/model/password.js'
+import { createPasswordVerifier } from '../../../src/password/create-password-verifier.js'
+
+interface Case {
+  readonly password: Buffer
+  readonly setting: string
+}
+
+/** Reads lines of hex password and setting, writes crypt(3)'s answers. */
+const program = `while (<STDIN>) { chomp; my ($p, $s) = split / /; print crypt(pack("H*", $p), $s) // "*0", "\\n" }`
+
+/** crypt(3) through perl; undefined where there is no perl, or no libxcrypt behind it. */
+function cryptAll(cases: readonly Case[]): string[] | undefined {
+  const input = cases.map(({ password, setting }) => `${password.toString('hex')} ${setting}\n`).join('')
+  const { status, stdout } = spawnSync('perl', ['-e', program], { input, encoding: 'utf8' })
+  return status === 0 ? stdout.trimEnd().split('\n') : undefined
+}
+
+const saltAlphabet = './0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"#%&()+,-<=>?@[]^_`{|}~'
+
+const salt = (length: number) =>
+  Array.from({ length }, () => saltAlphabet.charAt(randomInt(saltAlphabet.length))).join('')
+
+/** Any bytes but NUL, which ends a C string. */
+const password = () => randomBytes(randomInt(randomInt(2) === 0 ? 24 : 300)).map(byte => byte || 1) as Buffer
+
+const settings: readonly (() => string)[] = [
+  () => `$6$rounds=${1000 + randomInt(100)}$${salt(randomInt(17))}$`,
+  () => `$5$rounds=${1000 + randomInt(100)}$${salt(randomInt(17))}$`,
+  () => `$6$${salt(16)}$`,
+  () => `$1$${salt(randomInt(9))}$`,
+  () => saltAlphabet.charAt(randomInt(64)) + saltAlphabet.charAt(randomInt(64)),
+]
+
+t.test('what crypt(3) computes of random passwords matches, and matches no other', async t => {
+  const cases = settings.flatMap(setting =>
+    Array.from({ length: 60 }, () => ({ password: password(), setting: setting() })),
+  )
+  const hashes = cryptAll(cases)
+  if (!hashes) {
+    const reason = 'perl is missing: its crypt() would be asked'
+    if (/\ball\b/.test(process.env.REQUIRE ?? '')) t.fail(reason)
+    else t.plan(0, reason)
+    return
+  }
+  const verifier = createPasswordVerifier({ auth_allow_weak_schemes: true, auth_hash_timeout: 120_000 })
+  t.teardown(() => verifier.close())
+  const ask = async (stored: string, bytes: Buffer) =>
+    (await verifier.verify(`{CRYPT}${stored}`, new Password(bytes), { user: 'anna' })).verdict
+  const verdicts = await Promise.all(
+    cases.map(async ({ password }, i) => {
+      const stored = hashes[i] ?? ''
+      const other = Buffer.concat([Buffer.of((password[0] ?? 0) ^ 0x41), password.subarray(1)])
+      return { stored, verdicts: [await ask(stored, password), await ask(stored, other)] }
+    }),
+  )
+  for (const { stored, verdicts: both } of verdicts) t.strictSame(both, ['match', 'mismatch'], stored)
+})
