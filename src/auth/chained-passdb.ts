@@ -50,7 +50,10 @@ export interface ChainedPassdb extends LinkRules {
 const LOOKUP = 'LOOKUP'
 const lookupWords = ['NONE', LOOKUP] // 2.3's word, 2.4's word
 
-/** The `mechanisms` setting in the form that `acceptsMechanism` reads: any case, `none` or `lookup` for lookups. */
+/**
+ * The `mechanisms` setting in the form that `acceptsMechanism` reads: any case, `none` or `lookup` for lookups.
+ * A lone `none` means what it says; 2.3.19 makes an empty list of it, which skips the passdb for lookups too.
+ */
 export function mechanismSet(words: readonly string[]): ReadonlySet<string> {
   return new Set(
     words.map(word => word.toUpperCase()).map(word => (lookupWords.includes(word) ? LOOKUP : word)),

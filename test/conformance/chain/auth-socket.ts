@@ -1,5 +1,6 @@
 // Asks a real Dovecot many questions at once, over its auth-client and auth-master protocols.
 
+import { createHmac } from 'node:crypto'
 import net from 'node:net'
 
 /** One reply line: `OK`, `FAIL`, `PASS`, `NOTFOUND`, …, and its fields; a field without value is "". */
@@ -18,6 +19,8 @@ interface Protocol {
   /** The line that says the server is ready. */
   readonly ready: string
   question(id: number, login: Login): string
+  /** The next line to send when the server wants more. */
+  challenged?(id: number, login: Login, challenge: string): string
 }
 
 const authClient: Protocol = {
@@ -26,6 +29,16 @@ const authClient: Protocol = {
   question: (id, { user, password = 'secret' }) => {
     const response = Buffer.from(`\0${user}\0${password}`).toString('base64')
     return `AUTH\t${id}\tPLAIN\tservice=imap\tsecured\tno-penalty\tresp=${response}\n`
+  },
+}
+
+/** For this mechanism Dovecot looks the password up, and compares by itself. */
+const cramMd5: Protocol = {
+  ...authClient,
+  question: id => `AUTH\t${id}\tCRAM-MD5\tservice=imap\tsecured\tno-penalty\n`,
+  challenged: (id, { user, password = 'secret' }, challenge) => {
+    const proof = createHmac('md5', password).update(Buffer.from(challenge, 'base64')).digest('hex')
+    return `CONT\t${id}\t${Buffer.from(`${user} ${proof}`).toString('base64')}\n`
   },
 }
 
@@ -38,6 +51,11 @@ const authMaster: Protocol = {
 /** A PLAIN login for each, answers in the order of the questions. */
 export function askLogins(socket: string, logins: readonly Login[]): Promise<Reply[]> {
   return ask(authClient, socket, logins)
+}
+
+/** A CRAM-MD5 login for each, answers in the order of the questions. */
+export function askCramMd5(socket: string, logins: readonly Login[]): Promise<Reply[]> {
+  return ask(cramMd5, socket, logins)
 }
 
 /** A passdb lookup for each, answers in the order of the questions. */
@@ -91,6 +109,11 @@ function askOnOne(protocol: Protocol, path: string, logins: readonly Login[]): P
         return
       }
       const { id, reply } = parseReply(line)
+      if (reply.word === 'CONT' && protocol.challenged) {
+        const [challenge = ''] = line.split('\t').slice(2)
+        socket.write(protocol.challenged(id, logins[id - 1] as Login, challenge))
+        return
+      }
       replies[id - 1] = reply
       answered++
     }

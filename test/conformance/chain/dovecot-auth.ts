@@ -124,7 +124,7 @@ info_log_path = /dev/null
 protocols =
 ssl = no
 auth_failure_delay = 0
-auth_mechanisms = plain
+auth_mechanisms = plain cram-md5
 service auth {
   unix_listener auth-client {
     mode = 0600

@@ -40,10 +40,13 @@ export function dovecotConfig(
   }
 }
 
-/** Fields in their order: 2.4 takes them only as a table, which has none, so that they travel in one field. */
+/** Fields in their order: 2.4 takes only a table, which has none, so that all but the password travel in one field. */
 const say: Readonly<Record<DovecotVersion, string>> = {
   '2.3': 'local function say(text) return text end',
-  '2.4': 'local function say(text) return { passdb_import = text:gsub(" ", "\\t") } end',
+  '2.4': `
+local function say(text)
+  return { passdb_import = text:gsub(" ", "\\t"), password = (" " .. text):match(" password=(%S*)") }
+end`,
 }
 
 /** Each block has a script of its own: 2.3 lets blocks with equal `args` share one filter (CVE-2022-30550). */

@@ -3,8 +3,8 @@
 import type { Test } from 'tap'
 import { type Ask, type Asked, createChain, walkChain, walkMasters } from '../../../src/auth/passdb-chain.js'
 import type { PassdbReply } from '../../../src/model/passdb.js'
-import { askLogins, askLookups, type Reply } from './auth-socket.js'
-import { type Installation, startDovecotAuth } from './dovecot-auth.js'
+import { askCramMd5, askLogins, askLookups } from './auth-socket.js'
+import { type DovecotAuth, type Installation, startDovecotAuth } from './dovecot-auth.js'
 import { type Block, dovecotConfig, linkOf } from './passdb-block.js'
 import { loginReply, lookupReply, requestFor } from './prediction.js'
 import { asLine } from './reply-line.js'
@@ -54,9 +54,10 @@ function script({ says }: ScenarioLink, place: number): string {
     result === 'ok'
       ? `dovecot.auth.PASSDB_RESULT_OK, say("${[...more, ...fields, `at${place}=`].join(' ')}" .. req.user)`
       : `dovecot.auth.PASSDB_RESULT_${result.toUpperCase()}, ""`
+  const more = says.includes('password=') ? [] : ['nopassword=y']
   return `
 function auth_password_verify(req, password) return ${answer([])} end
-function auth_passdb_lookup(req) return ${answer(['nopassword=y'])} end
+function auth_passdb_lookup(req) return ${answer(more)} end
 `
 }
 
@@ -74,28 +75,36 @@ async function askDovecot(
     files,
   })
   try {
-    const ask = async ({ id, scenario }: Numbered): Promise<Reply | undefined> => {
-      const login = nameOf(id, scenario.user)
-      const user = scenario.master === undefined ? login : `${login}*${nameOf(id, scenario.master)}`
-      const [reply] =
-        scenario.question === 'lookup'
-          ? await askLookups(dovecot.lookupSocket, [{ user }])
-          : await askLogins(dovecot.clientSocket, [{ user }])
-      return reply
-    }
-    return await Promise.all(
-      group.map(async one => {
-        const reply = await ask(one)
-        return [one, reply ? asLine(reply) : 'no answer'] as [Numbered, string]
-      }),
-    )
+    const answers = group.map(async one => [one, await lineOf(dovecot, one)] as [Numbered, string])
+    return await Promise.all(answers)
   } finally {
     await dovecot.stop()
   }
 }
 
+async function lineOf(dovecot: DovecotAuth, { id, scenario }: Numbered): Promise<string> {
+  const login = nameOf(id, scenario.user)
+  if (scenario.password) {
+    const logins = passwords.map(password => ({ user: login, password }))
+    const replies = await askCramMd5(dovecot.clientSocket, logins)
+    return passwordLine(passwords.filter((_, index) => replies[index]?.word === 'OK'))
+  }
+  const user = scenario.master === undefined ? login : `${login}*${nameOf(id, scenario.master)}`
+  const [reply] =
+    scenario.question === 'lookup'
+      ? await askLookups(dovecot.lookupSocket, [{ user }])
+      : await askLogins(dovecot.clientSocket, [{ user }])
+  return reply ? asLine(reply) : 'no answer'
+}
+
+const passwords = ['1', '2', '3']
+
+function passwordLine(accepted: readonly string[]): string {
+  return `accepts ${accepted.join(', ') || 'no password'}`
+}
+
 async function askUs({ id, scenario, blocks }: Numbered): Promise<string> {
-  const question = scenario.question ?? 'verify'
+  const question = scenario.password ? 'lookup' : (scenario.question ?? 'verify')
   const chain = createChain(blocks.map(linkOf))
   const ask: Ask = (link, request): Asked => {
     const place = blocks.findIndex(({ name }) => name === link.name)
@@ -105,6 +114,7 @@ async function askUs({ id, scenario, blocks }: Numbered): Promise<string> {
   const login = nameOf(id, scenario.user)
   if (scenario.master === undefined) {
     const outcome = await walkChain(chain, requestFor(login, question), ask, question)
+    if (scenario.password) return passwordLine(outcome.credentials ? [outcome.credentials.stored] : [])
     return asLine(question === 'verify' ? loginReply(outcome) : lookupReply(outcome))
   }
   const request = { ...requestFor(nameOf(id, scenario.master), question), requestedLoginUser: login }
@@ -118,7 +128,10 @@ function replyOf(says: string, at: string, user: string, deny: boolean): PassdbR
   const fields = new Map([...words, `${at}=${user}`].map(word => word.split('=') as [string, string]))
   const failed = fields.delete('fail')
   if (fields.has('noauthenticate')) return { result: 'next', fields }
-  return failed && !deny ? { result: 'user_unknown' } : { result: 'ok', fields }
+  if (failed && !deny) return { result: 'user_unknown' }
+  const stored = fields.get('password')
+  fields.delete('password')
+  return { result: 'ok', fields, ...(stored === undefined ? {} : { credentials: { stored } }) }
 }
 
 function nameOf(id: string, user = 'anna@example.org'): string {

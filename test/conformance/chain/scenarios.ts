@@ -17,6 +17,8 @@ export interface Scenario {
   readonly user?: string
   readonly master?: string
   readonly question?: ChainQuestion
+  /** The question is which of the passwords 1, 2 and 3 opens the account when Dovecot looks it up. */
+  readonly password?: true
   /** default_fields and override_fields exist only in 2.3. */
   readonly only?: DovecotVersion
   /** Its links are the whole configuration, instead of being picked by the user name. */
@@ -293,5 +295,48 @@ export const scenarios: readonly Scenario[] = [
       reason: '2.4.1 tries them on the name of the master, finds nobody to ask, and ends there',
       '2.4': 'FAIL at0=ID-adm auth_user=ID-adm code=authz_fail original_user=ID-adm user=ID-anna@example.org',
     },
+  },
+  {
+    title: 'the last password counts',
+    password: true,
+    links: [
+      { ...goOn, says: 'ok password=1' },
+      { ...goOn, says: 'ok password=2' },
+      { says: 'ok password=3' },
+    ],
+  },
+  {
+    title: 'the first password counts if the last link has none',
+    password: true,
+    links: [
+      { ...goOn, says: 'ok password=1' },
+      { ...goOn, says: 'ok password=2' },
+      { says: 'ok nopassword=y' },
+    ],
+  },
+  {
+    title: 'a password that continue-fail did not accept does not count',
+    password: true,
+    links: [
+      { success: 'continue-fail', says: 'ok password=1' },
+      { ...goOn, says: 'ok password=2' },
+      { says: 'ok nopassword=y' },
+    ],
+  },
+  {
+    title: 'a password counts although a later link knows nobody',
+    password: true,
+    links: [
+      { success: 'continue-ok', says: 'ok password=1' },
+      { failure: 'return', says: 'user_unknown' },
+    ],
+  },
+  {
+    title: 'the password of a link that the next one overrules does not count',
+    password: true,
+    links: [
+      { success: 'continue-ok', says: 'ok password=1' },
+      { failure: 'return-fail', says: 'user_unknown' },
+    ],
   },
 ]
