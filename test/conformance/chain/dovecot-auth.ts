@@ -74,7 +74,10 @@ export async function startDovecotAuth(
   for (const [name, text] of Object.entries(all)) {
     writeFileSync(join(folder, name), text.replaceAll('FOLDER', inside))
   }
-  const child = spawn('sh', ['-c', guard, 'sh', root, inside], { stdio: ['pipe', 'ignore', 'inherit'] })
+  const child = spawn('sh', ['-c', guard, 'sh', root, inside], {
+    stdio: ['pipe', 'ignore', 'inherit'],
+    detached: true, // A signal to our process group would end the guard before it has tidied up.
+  })
   const clientSocket = join(folder, 'run/auth-client')
   const log = () => readIfThere(join(folder, 'log'))
   const stop = () => ended(child)
