@@ -4,12 +4,12 @@ import type { Auth } from './auth/auth.js'
 import { type ChainedPassdb, mechanismSet } from './auth/chained-passdb.js'
 import type { ChainedUserdb } from './auth/chained-userdb.js'
 import { createAuth } from './auth/create-auth.js'
+import { compileLinkFields } from './auth/field-templates.js'
 import { createChain } from './auth/passdb-chain.js'
 import type { HomingConfig } from './config/program-schema.js'
 import { createDatabases, type Database, type Databases } from './database/open-database.js'
 import type { AuthEvent } from './model/auth-event.js'
 import { systemClock } from './model/clock.js'
-import { type FieldSetting, parseFieldSetting } from './model/extra-fields.js'
 import { createUsernameRules } from './model/username.js'
 import { passdbDrivers } from './passdb/drivers.js'
 import type { PassdbDeps, PassdbDriver } from './passdb/passdb-driver.js'
@@ -88,8 +88,7 @@ async function openPassdbs(config: HomingConfig, depsOf: DepsOf): Promise<Chaine
       resultSuccess: settings.result_success,
       resultFailure: settings.result_failure,
       resultInternalfail: settings.result_internalfail,
-      defaultFields: fieldSettings(settings.default_fields),
-      overrideFields: fieldSettings(settings.override_fields),
+      ...compileLinkFields(settings.default_fields, settings.override_fields, `passdb ${name}`),
       defaultPasswordScheme: settings.default_password_scheme,
       ...(settings.mechanisms_filter.length > 0 && { mechanisms: mechanismSet(settings.mechanisms_filter) }),
       ...(settings.username_filter.length > 0 && { usernameFilter: settings.username_filter }),
@@ -110,8 +109,7 @@ async function openUserdbs(config: HomingConfig, depsOf: DepsOf): Promise<Chaine
       resultSuccess: settings.result_success,
       resultFailure: settings.result_failure,
       resultInternalfail: settings.result_internalfail,
-      defaultFields: fieldSettings(settings.default_fields),
-      overrideFields: fieldSettings(settings.override_fields),
+      ...compileLinkFields(settings.default_fields, settings.override_fields, `userdb ${name}`),
     })
   }
   return links
@@ -122,8 +120,4 @@ function driverNamed<D>(drivers: Readonly<Record<string, D>>, name: string): D {
   const driver = Object.hasOwn(drivers, name) ? drivers[name] : undefined
   if (!driver) throw new Error(`no driver ${name}`)
   return driver
-}
-
-function fieldSettings(fields: Readonly<Record<string, string>>): FieldSetting[] {
-  return Object.entries(fields).map(([key, value]) => parseFieldSetting(key, value))
 }

@@ -2,6 +2,7 @@
 
 import type { FieldSetting } from '../model/extra-fields.js'
 import type { Passdb } from '../model/passdb.js'
+import type { LinkFields } from './field-templates.js'
 
 export const skips = ['never', 'authenticated', 'unauthenticated'] as const
 
@@ -32,7 +33,7 @@ export interface LinkRules {
 }
 
 /** struct auth_passdb (auth/auth.h, 2.3.19). */
-export interface ChainedPassdb extends LinkRules {
+export interface ChainedPassdb extends LinkRules, LinkFields {
   /** For logs and traces. */
   readonly name: string
   readonly passdb: Passdb

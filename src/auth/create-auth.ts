@@ -7,6 +7,7 @@ import { noFields } from '../model/extra-fields.js'
 import { checkFields } from '../model/field-firewall.js'
 import type { FinalResult } from '../model/passdb-result.js'
 import { hasIllegalCharacters, type Password } from '../model/password.js'
+import type { UserdbResult } from '../model/userdb.js'
 import type { UsernameRules } from '../model/username.js'
 import type { PasswordVerifier } from '../password/password-verifier.js'
 import type { Auth, IncomingRequest } from './auth.js'
@@ -57,9 +58,21 @@ export function createAuth(options: AuthOptions): Auth {
       const name = usernameRules.normalise(incoming.user)
       if ('refused' in name) return finishUserdb(incoming, startedAt, refused(incoming, name.refused))
       const request = requestFor(incoming, name.user)
-      return finishUserdb(incoming, startedAt, { ...(await walkUserdbs(userdbs, request, clock)), request })
+      return finishUserdb(incoming, startedAt, {
+        ...(await walkUserdbs(userdbs, request, passdbsKnow, clock)),
+        request,
+      })
     },
     listUsers: mask => listUsers(userdbs, mask),
+  }
+
+  /** userdb-static.c:static_credentials_callback (2.3.19): whoever may not log in is unknown to it. */
+  async function passdbsKnow(request: AuthRequest): Promise<UserdbResult> {
+    const { result } = await walkChain(chain, request, askToLookUp(clock), 'lookup')
+    if (result === 'ok') return 'ok'
+    return result === 'internal_failure' || result === 'scheme_not_available'
+      ? 'internal_failure'
+      : 'user_unknown'
   }
 
   async function verify(incoming: IncomingRequest, password: Password): Promise<ChainOutcome> {

@@ -11,12 +11,13 @@ import type { Ask } from './passdb-chain.js'
 export function askToLookUp(clock: Clock): Ask {
   return async (link, request) => {
     const startedAt = clock.now()
-    const { found, fields } = await lookUp(link, request)
+    const { found, fields, fieldsBeforePassword } = await lookUp(link, request)
     return { reply: replyTo(), cache: 'none', ms: clock.now() - startedAt }
 
     function replyTo(): PassdbReply {
       if (found.result !== 'ok') return found
-      if (fields.has('noauthenticate')) return { result: 'next', fields: found.fields }
+      if (link.deny) return { result: 'ok', fields: found.fields }
+      if (fieldsBeforePassword.has('noauthenticate')) return { result: 'next', fields: found.fields }
       const now = clock.unixSeconds()
       const reason = refusalByFields(fields, request, now)
       if (reason !== undefined) return { result: 'user_unknown', reason }

@@ -8,6 +8,7 @@ import { applyFieldSettings, type ExtraFields, mergeFields, noFields } from '../
 import type { UserdbLookup, UserdbResult } from '../model/userdb.js'
 import type { ResultRule } from './chained-passdb.js'
 import type { ChainedUserdb } from './chained-userdb.js'
+import type { OwnFields } from './field-templates.js'
 
 export interface UserdbWalk {
   readonly result: UserdbResult
@@ -17,10 +18,14 @@ export interface UserdbWalk {
   readonly cause?: unknown
 }
 
+/** Whether the passdbs know the user; asked for a userdb that would know any name. */
+export type PassdbsKnow = (request: AuthRequest) => Promise<UserdbResult>
+
 /** Walks the userdbs. A user is unknown only when every userdb that was asked said so. */
 export async function walkUserdbs(
   links: readonly ChainedUserdb[],
   request: AuthRequest,
+  passdbsKnow: PassdbsKnow,
   clock: Clock,
 ): Promise<UserdbWalk> {
   const trace: TraceStep[] = []
@@ -31,10 +36,14 @@ export async function walkUserdbs(
   for (const link of links) {
     if (skips(link, success)) continue
     const startedAt = clock.now()
-    const found = await lookup(link, request)
+    const own = link.expandFor?.(request) ?? link
+    const found: UserdbLookup =
+      'harm' in own
+        ? { result: 'internal_failure', reason: own.harm }
+        : await lookup(link, request, passdbsKnow)
     trace.push(step(link, found, clock.now() - startedAt))
     if (found.result === 'internal_failure') failure ??= found
-    if (found.result === 'ok') fields = acceptedFields(link, fields, found.fields)
+    if (found.result === 'ok' && !('harm' in own)) fields = acceptedFields(own, fields, found.fields)
     const rule = ruleFor(link, found.result)
     success = successAfter(rule, success)
     if (rule.startsWith('return')) {
@@ -52,15 +61,23 @@ function skips(link: ChainedUserdb, success: boolean): boolean {
   return link.skip === 'found' ? success : link.skip === 'notfound' ? !success : false
 }
 
-async function lookup(link: ChainedUserdb, request: AuthRequest): Promise<UserdbLookup> {
+async function lookup(
+  link: ChainedUserdb,
+  request: AuthRequest,
+  passdbsKnow: PassdbsKnow,
+): Promise<UserdbLookup> {
   try {
+    if (link.userdb.knowsEveryName) {
+      const known = await passdbsKnow(request)
+      if (known !== 'ok') return { result: known, reason: 'asked the passdbs whether the user exists' }
+    }
     return await link.userdb.lookup(request)
   } catch (cause) {
     return { result: 'internal_failure', reason: 'the userdb driver failed', cause }
   }
 }
 
-function acceptedFields(link: ChainedUserdb, soFar: ExtraFields, found: ExtraFields): ExtraFields {
+function acceptedFields(link: OwnFields, soFar: ExtraFields, found: ExtraFields): ExtraFields {
   const withDefaults = applyFieldSettings(soFar, link.defaultFields)
   return applyFieldSettings(mergeFields(withDefaults, found), link.overrideFields)
 }

@@ -95,10 +95,16 @@ async function walk(
   )
   let at = nextLink(links, 0, request, state)
   for (;;) {
-    const link = links[at]
-    if (link === undefined) return unasked(request, 'internal_failure', 'All password databases were skipped')
+    const configured = links[at]
+    if (configured === undefined) {
+      return unasked(request, 'internal_failure', 'All password databases were skipped')
+    }
+    const { link, harm } = forRequest(configured, request)
     const known = setDefaultFields(state, link)
-    const asked = await ask(link, renamed(request, known), state.passwordVerified, known.fields)
+    const asked =
+      harm === undefined
+        ? await ask(link, renamed(request, known), state.passwordVerified, known.fields)
+        : unusable(harm)
     const { reply } = asked
     trace.push(traceStep(link, asked))
     if (reply.result === 'internal_failure') failure = reply
@@ -118,6 +124,17 @@ async function walk(
       return outcomeOf(question, { request, step, reply, failure, trace })
     }
   }
+}
+
+/** The link with its own fields made for this request, or why they cannot be made. */
+function forRequest(link: ChainedPassdb, request: AuthRequest): { link: ChainedPassdb; harm?: string } {
+  const own = link.expandFor?.(request)
+  if (own === undefined) return { link }
+  return 'harm' in own ? { link, harm: own.harm } : { link: { ...link, ...own } }
+}
+
+function unusable(reason: string): Asked {
+  return { reply: { result: 'internal_failure', reason }, cache: 'none', ms: 0 }
 }
 
 /** Where the next link stands that wants to be asked; past the end if none does. */

@@ -9,7 +9,7 @@ import type { PasswordVerifier } from '../password/password-verifier.js'
 import { withDefaultScheme } from '../password/stored-password.js'
 import type { ChainedPassdb } from './chained-passdb.js'
 import { refusalByFields, withoutPastDelay } from './deciding-fields.js'
-import { lookUp } from './look-up.js'
+import { type LookedUp, lookUp } from './look-up.js'
 import type { Ask } from './passdb-chain.js'
 
 type Verifier = Pick<PasswordVerifier, 'verify'>
@@ -19,10 +19,10 @@ type Found = Extract<PassdbLookup, { result: 'ok' }>
 export function askToVerify(password: Password, verifier: Verifier, clock: Clock): Ask {
   return async (link, request, passwordVerified) => {
     const startedAt = clock.now()
-    const { found, fields } = await lookUp(link, request)
+    const { found, ...said } = await lookUp(link, request)
     const reply: PassdbReply =
       found.result === 'ok'
-        ? await judge(link, request, found, fields, passwordVerified, { password, verifier, clock })
+        ? await judge(link, request, found, said, passwordVerified, { password, verifier, clock })
         : found
     return { reply, cache: 'none', ms: clock.now() - startedAt }
   }
@@ -38,20 +38,22 @@ async function judge(
   link: ChainedPassdb,
   request: AuthRequest,
   found: Found,
-  fields: ExtraFields,
+  { fields, fieldsBeforePassword }: Omit<LookedUp, 'found'>,
   passwordVerified: boolean,
   judging: Judging,
 ): Promise<PassdbReply> {
-  if (fields.has('noauthenticate')) return { result: 'next', fields: found.fields }
-  // auth_request_password_verify_log (2.3.19): who is verified stays so, and a deny link asks for no password.
-  if (!passwordVerified && !link.deny) {
-    const refused = await refusedPassword(link, request, found, fields, judging)
+  const ok: PassdbReply = { result: 'ok', fields: found.fields }
+  // Who is found in a deny link is refused, whatever else the link says: `fail` must not let him pass as unknown.
+  if (link.deny) return ok
+  if (fieldsBeforePassword.has('noauthenticate')) return { result: 'next', fields: found.fields }
+  if (!passwordVerified) {
+    const refused = await refusedPassword(link, request, found, fieldsBeforePassword, judging)
     if (refused) return refused
   }
   const now = judging.clock.unixSeconds()
   const reason = refusalByFields(fields, request, now)
   if (reason !== undefined) return { result: 'user_unknown', reason }
-  return { result: 'ok', fields: withoutPastDelay(found.fields, now) }
+  return { ...ok, fields: withoutPastDelay(found.fields, now) }
 }
 
 /** Why this password does not open the account; undefined when it does. */

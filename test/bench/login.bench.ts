@@ -31,6 +31,8 @@ const rounds = Number(values.rounds)
 const pinned = existsSync('/usr/bin/taskset') ? ['taskset', '-c'] : []
 const [serverCore, loadCore] = ['0', '1']
 
+/** The name of the reference. */
+const DOVECOT = "Dovecot 2.3's passdb sql, no cache"
 const folder = mkdtempSync(join(tmpdir(), 'homing-bench-'))
 const children: ChildProcess[] = []
 const program = join(import.meta.dirname, '../../src/cli/homing.js')
@@ -86,8 +88,6 @@ async function benchMariadb(): Promise<void> {
     await server.stop()
   }
 }
-
-const DOVECOT = "Dovecot 2.3's passdb sql, no cache"
 
 function runHoming(databaseUrl: string, command: string): void {
   execFileSync(process.execPath, [program, command], {

@@ -124,6 +124,31 @@ t.test('override_fields decide like the fields of the lookup', async t => {
   t.equal(outcome.result, 'user_unknown')
 })
 
+t.test('who is found in a deny passdb is refused, whatever else it says of him', async t => {
+  const over = { deny: true, resultFailure: 'continue' as const }
+  for (const fields of [{}, { fail: 'y' }, { allow_nets: '10.0.0.0/8' }, { noauthenticate: 'y' }]) {
+    const from = { remoteIp: '192.0.2.1' }
+    const { outcome } = await login(
+      { banned: found(fields as Record<string, string>) },
+      'x',
+      from,
+      undefined,
+      over,
+    )
+    t.equal(outcome.result, 'user_disabled', JSON.stringify(fields))
+  }
+})
+
+t.test(
+  'a link with a field that would lead elsewhere is an internal failure, not an unknown user',
+  async t => {
+    const expandFor = () => ({ harm: 'the field userdb_home would have a part that is . or ..' })
+    const { outcome, lookups } = await login({ proxy: local, local }, 'secret', {}, undefined, { expandFor })
+    t.equal(outcome.result, 'internal_failure')
+    t.same(lookups, [])
+  },
+)
+
 t.test('a password with control characters is refused without a lookup', async t => {
   const { outcome, lookups } = await login({ local: found({}, '{PLAIN}a\tb') }, 'a\tb')
   t.equal(outcome.result, 'user_unknown')
