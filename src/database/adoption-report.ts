@@ -1,7 +1,9 @@
 // What cannot work as it is stored, by user: for who takes over tables that others filled.
 
+import { readTruth } from '../model/truth.js'
 import type { UsernameRules } from '../model/username.js'
 import { type ColumnValue, columnValue } from './column-value.js'
+import { toDatabaseError } from './database-error.js'
 import { tablesOf } from './describe-tables.js'
 import { storedName } from './find-accounts.js'
 import type { TableDescription } from './migration.js'
@@ -27,6 +29,7 @@ const sentences = {
   'password-wrong-length': 'the stored password has another length than its scheme makes: it can never match',
   'empty-host': 'no host: a login cannot be sent anywhere',
   'unknown-ssl-mode': 'ssl_mode is none of none, starttls, ssl',
+  'any-certificate': 'any_cert is set: this backend is sent passwords whatever certificate it shows',
   'port-out-of-range': 'a port is not between 1 and 65535',
   'unreachable-name':
     'no login name leads to this row: auth_username_chars, auth_username_format or auth_default_realm forbid it',
@@ -55,6 +58,7 @@ const judged = [
   'host',
   'port',
   'ssl_mode',
+  'any_cert',
   'pop3_port',
   'lmtp_port',
   'submission_port',
@@ -73,14 +77,24 @@ export async function* adoptionReport(
   rules: UsernameRules,
 ): AsyncGenerator<AdoptionProblem> {
   for (const reported of tables) {
-    const described = await database.maintenance(
-      { statementTimeoutMs: 10_000, changesNothing: true },
-      connection => tablesOf(database.dialect, connection).describe(reported.table),
-    )
+    const described = await describe(database, reported.table)
     if (!described || !hasKey(described, reported)) continue
     const length = described.columns.get('password')?.maxLength
     if (length !== undefined && length < SHORTEST_FIT) yield problem(reported.table, 'narrow-password-column')
     yield* rowProblems(database, rules, reported, described)
+  }
+}
+
+const DESCRIBE_TIMEOUT_MS = 10_000
+
+async function describe(database: SqlDatabase, table: string): Promise<TableDescription | undefined> {
+  const options = { statementTimeoutMs: DESCRIBE_TIMEOUT_MS, changesNothing: true }
+  try {
+    return await database.maintenance(options, connection =>
+      tablesOf(database.dialect, connection).describe(table),
+    )
+  } catch (cause) {
+    throw toDatabaseError(cause, `describe ${table}`, database.name)
   }
 }
 
@@ -116,6 +130,8 @@ function proxyProblems(row: Readonly<Record<string, ColumnValue>>): AdoptionProb
   if (typeof row.host !== 'string' || row.host.trim() === '') problems.push('empty-host')
   if (!['none', 'starttls', 'ssl'].includes(String(mode))) problems.push('unknown-ssl-mode')
   if (mode === 'ssl' && Number(row.port) === 143) problems.push('ssl-on-port-143')
+  // What says neither yes nor no fails the login, and sends nothing.
+  if (readTruth(row.any_cert ?? null)) problems.push('any-certificate')
   if (ports.some(column => !isPort(row[column]))) problems.push('port-out-of-range')
   return problems
 }
