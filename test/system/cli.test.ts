@@ -314,6 +314,34 @@ t.test('config check names every mistake, config dump loads again', async t => {
   t.match(homing('config', 'dump', '-n', '--config', again), { code: 0, out: 'listen = [ "[::1]:9" ]\n' })
 })
 
+t.test('config check looks at the rows: any-cert, and what cannot work', async t => {
+  const database = ['--set', `database_url=sqlite:${join(folder, 'rows', 'homing.db')}`]
+  t.match(homing('config', 'check', ...database), { code: 0, err: '' })
+  t.notOk(existsSync(join(folder, 'rows')), 'a check makes no database')
+  homing('proxy-user', 'add', 'lax@example.org', '--host', 'b.example.org', '--any-cert', 'yes', ...database)
+  homing(
+    'proxy-user',
+    'add',
+    'odd@example.org',
+    '--host',
+    'b.example.org',
+    '--ssl-mode',
+    'ssl',
+    '--port',
+    '143',
+    ...database,
+  )
+  const { code, out, err } = homing('config', 'check', ...database)
+  t.match({ code, out }, { code: 0, out: 'the configuration is good, with 2 warnings\n' })
+  t.match(
+    err,
+    /^warning: sqlite:.*: proxy_users lax@example\.org: any_cert is set: this backend is sent passwords/m,
+  )
+  t.match(err, /^warning: sqlite:.*: proxy_users odd@example\.org: ssl_mode is ssl, but port 143/m)
+  const down = homing('config', 'check', '--set', 'database_url=mysql://homing@127.0.0.1:1/mail')
+  t.match(down, { code: 0, err: /the rows could not be looked at: .*ECONNREFUSED/ })
+})
+
 t.test('every default is one that the program accepts', async t => {
   t.match(homing('config', 'check', '--json'), { code: 0, out: '{"problems":[],"warnings":[]}\n' })
 })
