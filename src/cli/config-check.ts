@@ -6,6 +6,7 @@ import type { Database } from '../database/open-database.js'
 import { ConfigError } from '../model/config-error.js'
 import { createUsernameRules } from '../model/username.js'
 import type { Call, Command } from './command.js'
+import { databaseUrls } from './database-urls.js'
 import { type ExitCode, exitCode } from './exit-code.js'
 import { readConfig } from './open-config.js'
 
@@ -48,7 +49,9 @@ async function rehearse(config: HomingConfig): Promise<Findings> {
   try {
     const engine = await openEngine(config, { report: () => {}, warn: () => {} })
     try {
-      return { problems: [], warnings: await lookAtRows(engine.database, config) }
+      const databases = databaseUrls(config).map(url => engine.databases.open(url))
+      const found = await Promise.all(databases.map(database => lookAtRows(database, config)))
+      return { problems: [], warnings: found.flat() }
     } finally {
       await engine.close()
     }

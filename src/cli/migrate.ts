@@ -1,8 +1,8 @@
-import type { HomingConfig } from '../config/program-schema.js'
 import type { AdoptionProblem } from '../database/adoption-report.js'
 import type { Database } from '../database/open-database.js'
 import { createUsernameRules, type UsernameRules } from '../model/username.js'
 import type { Call, Command } from './command.js'
+import { databaseUrls } from './database-urls.js'
 import { type ExitCode, exitCode } from './exit-code.js'
 import { migrateDatabase } from './migrate-database.js'
 import { openConfig } from './open-config.js'
@@ -42,17 +42,6 @@ async function migrateAll(call: Call): Promise<ExitCode> {
   }
   if (call.json) await call.terminal.print(`${JSON.stringify(results)}\n`)
   return exitCode.ok
-}
-
-const ownTables = ['proxy_users', 'local_users', 'master_users']
-
-/** The database of the service, and those of passdbs that keep one of our tables elsewhere, each once. */
-function databaseUrls({ settings, passdbs }: HomingConfig): string[] {
-  const others = passdbs.flatMap(({ driver, options }) => {
-    const { database_url = '', table = '' } = options as { database_url?: string; table?: string }
-    return driver === 'sql' && database_url !== '' && ownTables.includes(table) ? [database_url] : []
-  })
-  return [...new Set([settings.database_url, ...others])]
 }
 
 /** Prints each as it is found; `--json` gets all of them. */

@@ -1,9 +1,9 @@
 // Opens the accounts of one table for one command and closes the database again.
 
-import type { HomingConfig } from '../config/program-schema.js'
 import type { Accounts, AccountTableName } from '../database/accounts.js'
 import { createUsernameRules } from '../model/username.js'
 import { type Call, CommandError } from './command.js'
+import { databaseUrlOf } from './database-urls.js'
 import { type ExitCode, exitCode } from './exit-code.js'
 import { migrateEmbedded } from './migrate-database.js'
 import { openConfig } from './open-config.js'
@@ -39,13 +39,4 @@ function nameOf(
   if ('user' in name) return name.user
   if (typed === '' || /[*?]/.test(typed)) return typed
   throw new CommandError(exitCode.badData, `"${typed}" can be no user: ${name.refused}`)
-}
-
-/** The database of the passdb that reads the table: proxied and local users may be kept in two. */
-function databaseUrlOf({ passdbs, settings }: HomingConfig, table: string): string {
-  const link = passdbs.find(
-    ({ driver, options }) => driver === 'sql' && (options as { table: string }).table === table,
-  )
-  const own = (link?.options as { database_url?: string } | undefined)?.database_url ?? ''
-  return own === '' ? settings.database_url : own
 }

@@ -118,13 +118,11 @@ function tinyCache({ settings, origins }: Config): ConfigProblem[] {
 
 /** Said until there is a cache, so that nobody counts on one. */
 function unusedCache({ origins }: Config): ConfigProblem[] {
-  const written = ['auth_cache_size', 'auth_cache_ttl', 'auth_cache_negative_ttl'].flatMap(key => {
-    const origin = origins.get(key)
-    return origin ? [{ key, source: origin.source }] : []
-  })
-  return written.map(({ key, source }) => ({
-    source,
-    key,
-    wrong: 'this version has no auth cache yet: every login asks the database',
-  }))
+  const keys = ['auth_cache_size', 'auth_cache_ttl', 'auth_cache_negative_ttl'].filter(key =>
+    origins.has(key),
+  )
+  const source = origins.get(keys[0] ?? '')?.source
+  if (source === undefined) return []
+  const wrong = 'this version has no auth cache yet: every login asks the database'
+  return [{ source, key: keys.join(', '), wrong }]
 }
