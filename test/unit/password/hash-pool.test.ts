@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
 import { HashPool, type HashPoolOptions } from '../../../src/password/hash-pool.js'
 import type { HashOutcome } from '../../../src/password/hash-task.js'
@@ -29,6 +30,18 @@ function poolOf(options: Partial<HashPoolOptions> = {}) {
     return textOf(await pool.run(request))
   }
   return { pool, ask }
+}
+
+/** Such hashes share no pass and are never sent ahead, so as many run as threads are ready. */
+async function untilAllAreReady(pool: HashPool, threads: number): Promise<void> {
+  const hash = { kind: 'des-crypt', salt: Buffer.from('ab') } as const
+  const asked: Promise<HashOutcome>[] = []
+  while (pool.stats.running < threads) {
+    const password = Buffer.from(`sleep 50 ${asked.length}`)
+    asked.push(pool.run({ hash, password, user: `user ${asked.length}` }))
+    await setTimeout(10)
+  }
+  await Promise.all(asked)
 }
 
 const textOf = (outcome: HashOutcome): string =>
@@ -113,7 +126,7 @@ t.test(
 
 t.test('a request ends at its deadline, whatever the thread does', async t => {
   const { pool, ask } = poolOf({ timeoutMs: 300 })
-  await ask('ready')
+  await pool.warmUp()
   t.match(await Promise.all([ask('sleep 600'), ask('a')]), [/in time/, /in time/])
   t.equal(pool.stats.timedOut, 2)
   await pool.close()
@@ -156,6 +169,37 @@ t.test('a request that is given up leaves the queue', async t => {
   t.equal(await ask('never', 'anna', abort.signal), 'unavailable: the request was given up')
   await Promise.all(busy)
   t.equal(pool.stats.waiting, 0)
+  await pool.close()
+})
+
+t.test('hashes that need memory share a budget, and do not hold up those that need none', async t => {
+  const { pool, ask } = poolOf({ threads: 3, memoryLimitBytes: 100 * 2 ** 20 })
+  await untilAllAreReady(pool, 3)
+  let most = 0
+  const big = (i: number) =>
+    pool.run({
+      hash: {
+        kind: 'argon2id',
+        memoryKiB: 60 * 1024,
+        passes: 1,
+        lanes: 1,
+        salt: Buffer.alloc(16),
+        bytes: 32,
+      },
+      password: Buffer.from(`sleep 40 ${i}`),
+      user: `big ${i}`,
+    })
+  const order: string[] = []
+  const note = (name: string) => () => {
+    most = Math.max(most, pool.stats.running)
+    order.push(name)
+  }
+  const bigs = Array.from({ length: 4 }, (_, i) => big(i).then(note('big')))
+  most = Math.max(most, pool.stats.running)
+  t.equal(pool.stats.running, 1, 'two of 60 MiB do not fit into 100')
+  await Promise.all([...bigs, ask('sleep 1').then(note('small'))])
+  t.equal(order[0], 'small')
+  t.ok(most <= 2, 'never two of the big ones at once')
   await pool.close()
 })
 
