@@ -180,7 +180,9 @@ function rowsOf(result: unknown): Record<string, unknown>[] {
  * own, because a test that is killed with SIGKILL can tidy up nothing.
  */
 function watchOver(folder: string, pidFile: string): ChildProcess {
-  const script = 'cat >/dev/null; [ -s "$2" ] && kill -9 "$(cat "$2")"; sleep 0.1; rm -rf "$1"'
+  // Removed twice: an installer that outlived the test may still have written into it.
+  const script =
+    'cat >/dev/null; [ -s "$2" ] && kill -9 "$(cat "$2")"; sleep 0.1; rm -rf "$1"; (sleep 5; rm -rf "$1") &'
   const watchdog = spawn('sh', ['-c', script, 'watchdog', folder, pidFile], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
