@@ -91,12 +91,14 @@ local function send(http, method, path, body)
     -- A list that stalls half way must not leave its connection to the next login.
     request:add_header('Connection', 'close')
   end
+  local asked_at = os.time()
   local response = request:submit()
   if response:status() ~= 200 then
     error('Homing did not answer: ' .. response:status() .. ' ' .. (response:reason() or ''), 0)
   end
   local payload = response:payload()
-  if body and #payload < (tonumber(response:header('Content-Length')) or 0) and not is_dovecot_24 then
+  local is_short = #payload < (tonumber(response:header('Content-Length')) or 0)
+  if body and is_short and os.time() - asked_at >= 2 and not is_dovecot_24 then
     -- The rest never came. 2.3 keeps waiting for it and fails every later question on this connection, so this
     -- worker ends itself (SIGTERM: once it has answered); 2.4 drops the connection.
     os.execute('kill $PPID')

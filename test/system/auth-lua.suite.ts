@@ -50,6 +50,7 @@ export function testAuthLua(major: '2.3' | '2.4'): void {
     const questionsOf = (user: string) => service.questions.filter(({ json }) => json?.user === user)
     const run: Run = { dovecot, service, login, questionsOf, imaps, flush }
 
+    await t.test('a storm of logins right after the start is answered', t => stormAtStart(t, run))
     await t.test('Homing is told who wants in, from where and how', t => asksEverything(t, run))
     await t.test('each refusal reads as what it is', t => refusals(t, run))
     await t.test('whatever is no sound answer is a temporary failure', t => badAnswers(t, run))
@@ -96,6 +97,20 @@ passdb masters {
   result_success = continue
 }
 `,
+}
+
+/**
+ * Dovecot 2.4.1 learns how many workers it may have from the first of them. Until then it starts one for every
+ * login, and when that is more than the limit, nobody gets an answer for five seconds.
+ */
+async function stormAtStart(t: Test, { dovecot, service, login }: Run): Promise<void> {
+  service.answer = reply(200, 'result=password_mismatch', 'user=x')
+  const answers = await Promise.all(Array.from({ length: 64 }, (_, at) => login(`storm${at}@example.org`)))
+  t.same(
+    answers.filter(answer => answer !== REFUSED),
+    [],
+  )
+  t.notMatch(await dovecot.log(), /connections are being dropped/)
 }
 
 async function asksEverything(t: Test, { service, imaps, questionsOf }: Run): Promise<void> {

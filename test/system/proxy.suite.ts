@@ -7,8 +7,15 @@ import t, { type Test } from 'tap'
 import { type Certificate, type CertificateAuthority, createAuthority } from './certificates.js'
 import { mailUser, type RunningDovecot, startDovecot } from './dovecot.js'
 import { type FakeBackend, startFakeBackend } from './fake-backend.js'
-import { type LocalUser, type ProxyUser, type RunningHoming, startHoming } from './homing.js'
+import {
+  type EmptyDatabase,
+  type LocalUser,
+  type ProxyUser,
+  type RunningHoming,
+  startHoming,
+} from './homing.js'
 import { imapAnswer, imapAppend, imapLogin, lmtpDeliver, pop3Answer } from './mail-clients.js'
+import { startMariadb } from './mariadb-server.js'
 import { findDovecot, needs } from './parts.js'
 
 type Major = '2.3' | '2.4'
@@ -19,10 +26,17 @@ const PASSWORD = 'correct horse battery staple'
 const STORED =
   '{SHA512-CRYPT}$6$pinchofsalt$iY9EybLIx6z/7Y1XNKS0DqjD.zLdnKZVc17dXhPI4bSXQ6o8uI98vnEn.F2/gD1OxSg3G1M3hhqOdAv3qDyh21'
 
-export function testProxy(major: Major, backendMajors: readonly Major[]): void {
-  t.test(`Dovecot ${major} as the proxy`, async t => {
-    if (!needs(t, `dovecot-${major}`, ...backendMajors.map(backend => `dovecot-${backend}` as const))) return
-    const site = await startSite(t, major, backendMajors)
+interface ProxySuite {
+  readonly backends: readonly Major[]
+  /** What is behind the proxy's Homing; behind the backends' it is always SQLite. */
+  readonly database: 'sqlite' | 'mariadb'
+}
+
+export function testProxy(major: Major, { backends: backendMajors, database }: ProxySuite): void {
+  t.test(`Dovecot ${major} as the proxy, Homing on ${database}`, async t => {
+    const dovecots = [major, ...backendMajors].map(version => `dovecot-${version}` as const)
+    if (!needs(t, ...dovecots, ...(database === 'mariadb' ? ([database] as const) : []))) return
+    const site = await startSite(t, major, backendMajors, database)
 
     await t.test('proxy and backend start without a warning', async t => {
       for (const dovecot of [site.proxy, ...site.backends])
@@ -61,7 +75,12 @@ interface Site {
 const crowdSize = 20
 const crowdOf = (where: string) => Array.from({ length: crowdSize }, (_, at) => `${where}${at}`)
 
-async function startSite(t: Test, major: Major, backendMajors: readonly Major[]): Promise<Site> {
+async function startSite(
+  t: Test,
+  major: Major,
+  backendMajors: readonly Major[],
+  database: ProxySuite['database'],
+): Promise<Site> {
   const folder = await mkdtemp(join(tmpdir(), 'homing-proxy-'))
   t.teardown(() => rm(folder, { recursive: true }))
   const authority = await createAuthority(folder, 'good')
@@ -73,7 +92,7 @@ async function startSite(t: Test, major: Major, backendMajors: readonly Major[])
   const impostors = await startImpostors(t, folder, authority)
   const genuine = await startFakeBackends(t, 'genuine', certificate)
 
-  const homing = await startHoming()
+  const homing = await startHoming(database === 'mariadb' ? { database: await emptyDatabase(t) } : {})
   t.teardown(() => homing.close())
   const proxy = await startDovecot({
     installation: installationOf(major),
@@ -95,6 +114,13 @@ async function startSite(t: Test, major: Major, backendMajors: readonly Major[])
     genuine,
     imaps: { port: proxy.ports.imaps, caFile: authority.caFile },
   }
+}
+
+async function emptyDatabase(t: Test): Promise<EmptyDatabase> {
+  const server = await startMariadb()
+  t.teardown(() => server.close())
+  const name = `homing_proxy_${process.pid}`
+  return { url: await server.createDatabase(name), execute: sql => server.execute(sql, name) }
 }
 
 /** A backend's Homing knows the backend's users only. */
