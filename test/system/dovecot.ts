@@ -215,13 +215,15 @@ async function letOnlyDovecotRead(etc: string, root: string): Promise<void> {
   await chmod(join(etc, 'site.conf'), 0o600)
 }
 
-/** setpriv ends Dovecot with this process, even if that is killed. */
+/** setpriv ends Dovecot with this process, even if that is killed; nor does this process stay for Dovecot's sake. */
 async function spawnMaster(command: string[], logFile: string): Promise<ChildProcess> {
   const output = await open(logFile, 'a')
   try {
-    return spawn('setpriv', ['--pdeathsig', 'TERM', '--', ...command], {
+    const child = spawn('setpriv', ['--pdeathsig', 'TERM', '--', ...command], {
       stdio: ['ignore', output.fd, output.fd],
     })
+    child.unref()
+    return child
   } finally {
     await output.close()
   }
@@ -229,6 +231,7 @@ async function spawnMaster(command: string[], logFile: string): Promise<ChildPro
 
 async function stopMaster(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
+  child.ref()
   const exited = new Promise(resolve => child.once('exit', resolve))
   child.kill('SIGTERM')
   const kill = setTimeout(() => child.kill('SIGKILL'), 5000)

@@ -99,6 +99,7 @@ export async function startHoming({ database, config = '' }: HomingOptions = {})
     const running = child
     child = undefined
     if (!running || running.exitCode !== null || running.signalCode !== null) return
+    running.ref()
     const exited = new Promise(resolve => running.once('exit', resolve))
     running.kill('SIGCONT')
     running.kill(signal)
@@ -149,14 +150,16 @@ function sqliteFile(file: string): EmptyDatabase {
   }
 }
 
-/** setpriv ends it with this process, even if that is killed. */
+/** setpriv ends it with this process, even if that is killed; nor does this process stay for its sake. */
 async function spawnService(configFile: string, logFile: string): Promise<ChildProcess> {
   const output = await open(logFile, 'a')
   try {
     const command = [process.execPath, program, 'serve', '--config', configFile]
-    return spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...command], {
+    const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...command], {
       stdio: ['ignore', output.fd, output.fd],
     })
+    child.unref()
+    return child
   } finally {
     await output.close()
   }
