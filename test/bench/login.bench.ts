@@ -68,7 +68,7 @@ async function benchSqlite(): Promise<void> {
 }
 
 async function benchMariadb(): Promise<void> {
-  const server = await startMariadb()
+  const server = await startMariadb({ args: ['--innodb-buffer-pool-size=256M'] })
   try {
     await server.createDatabase('bench')
     const url = server.url('bench')
