@@ -267,7 +267,9 @@ export class HashPool {
   #learn({ request: { hash, password } }: HashTask, ms: number): void {
     const measured = ms / workOf(hash, password.length)
     const known = this.#msPerWork.get(hash.kind)
-    this.#msPerWork.set(hash.kind, known === undefined ? measured : known * 0.9 + measured * 0.1)
+    // A thread's first hashes are slow, because its code is not compiled yet: better times count for more.
+    const weight = known === undefined ? 1 : measured < known ? 0.3 : 0.1
+    this.#msPerWork.set(hash.kind, (known ?? 0) * (1 - weight) + measured * weight)
   }
 }
 

@@ -1,10 +1,11 @@
 // The same question asked twice at the same moment is computed once.
 
-import { sameBytes } from './same-bytes.js'
+import { createHmac, randomBytes } from 'node:crypto'
 
-/** What is under way, by stored value and password. A password is never part of a key. */
 export class SharedVerifications<T> {
-  readonly #underWay = new Map<string, Shared<T>[]>()
+  /** By stored value and a digest of the password under a key that nobody knows and nothing keeps. */
+  readonly #underWay = new Map<string, Shared<T>>()
+  readonly #key = randomBytes(32)
 
   /**
    * Joins the computation of the same value and password that is under way, or begins one. It is given up when
@@ -18,42 +19,41 @@ export class SharedVerifications<T> {
     compute: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     if (signal?.aborted) return givenUp
-    const shared = this.#find(stored, password) ?? this.#begin(stored, password, compute)
+    // The digest has one length, so that no two pairs give the same text.
+    const key = createHmac('sha256', this.#key).update(password).digest('base64') + stored
+    const shared = this.#underWay.get(key) ?? this.#begin(key, compute)
     shared.waiting++
     try {
       return await until(shared.result, signal, givenUp)
     } finally {
       shared.waiting--
-      if (shared.waiting === 0) {
-        this.#forget(stored, shared)
-        shared.abort.abort()
-      }
+      if (shared.waiting === 0) this.#end(key, shared)
     }
   }
 
-  #find(stored: string, password: Buffer): Shared<T> | undefined {
-    return this.#underWay.get(stored)?.find(shared => sameBytes(shared.password, password))
-  }
-
-  #begin(stored: string, password: Buffer, compute: (signal: AbortSignal) => Promise<T>): Shared<T> {
+  #begin(key: string, compute: (signal: AbortSignal) => Promise<T>): Shared<T> {
     const abort = new AbortController()
-    const shared: Shared<T> = { password, abort, waiting: 0, result: compute(abort.signal) }
-    this.#underWay.set(stored, [...(this.#underWay.get(stored) ?? []), shared])
+    const result = compute(abort.signal)
+    const shared: Shared<T> = { abort, waiting: 0, isDone: false, result }
+    this.#underWay.set(key, shared)
+    const done = () => {
+      shared.isDone = true
+    }
+    result.then(done, done)
     return shared
   }
 
-  #forget(stored: string, shared: Shared<T>): void {
-    const others = this.#underWay.get(stored)?.filter(other => other !== shared) ?? []
-    if (others.length > 0) this.#underWay.set(stored, others)
-    else this.#underWay.delete(stored)
+  #end(key: string, shared: Shared<T>): void {
+    if (this.#underWay.get(key) === shared) this.#underWay.delete(key)
+    if (!shared.isDone) shared.abort.abort()
   }
 }
 
 interface Shared<T> {
-  readonly password: Buffer
   readonly abort: AbortController
   readonly result: Promise<T>
   waiting: number
+  isDone: boolean
 }
 
 function until<T>(result: Promise<T>, signal: AbortSignal | undefined, givenUp: T): Promise<T> {
