@@ -88,6 +88,8 @@ async function openPassdbs(config: HomingConfig, depsOf: DepsOf): Promise<Chaine
       resultSuccess: settings.result_success,
       resultFailure: settings.result_failure,
       resultInternalfail: settings.result_internalfail,
+      foundIsFinal:
+        settings.found_is_final === 'auto' ? passdb.routes === true : settings.found_is_final === 'yes',
       ...compileLinkFields(settings.default_fields, settings.override_fields, `passdb ${name}`),
       defaultPasswordScheme: settings.default_password_scheme,
       ...(settings.mechanisms_filter.length > 0 && { mechanisms: mechanismSet(settings.mechanisms_filter) }),

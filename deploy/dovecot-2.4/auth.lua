@@ -130,7 +130,7 @@ local function parse(payload)
   for pair in (rest .. '\t'):gmatch('([^\t]*)\t') do
     local key, value = pair:match('^([^=]+)=(.*)$')
     if not key then error('Homing sent something that is no field', 0) end
-    if key == 'reason' then
+    if key == 'reason' and result ~= 'ok' then
       answer.reason = value:gsub('[\0-\31\127]', '?')
     elseif result == 'ok' then
       check_field(key, value)

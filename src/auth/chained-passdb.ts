@@ -28,6 +28,11 @@ export interface LinkRules {
   readonly resultInternalfail: ResultRule
   /** Whoever is found here is refused; only `user_unknown` gets past. */
   readonly deny: boolean
+  /**
+   * Not Dovecot's: whoever is found here belongs here. A wrong password, an unknown scheme or a refusing field then
+   * end the chain whatever `resultFailure` says: a proxied user gets no local mailbox by another password.
+   */
+  readonly foundIsFinal?: boolean
   readonly defaultFields: readonly FieldSetting[]
   readonly overrideFields: readonly FieldSetting[]
 }

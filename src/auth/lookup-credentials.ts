@@ -20,7 +20,7 @@ export function askToLookUp(clock: Clock): Ask {
       if (fieldsBeforePassword.has('noauthenticate')) return { result: 'next', fields: found.fields }
       const now = clock.unixSeconds()
       const reason = refusalByFields(fields, request, now)
-      if (reason !== undefined) return { result: 'user_unknown', reason }
+      if (reason !== undefined) return { result: 'user_unknown', found: true, reason }
       const stored = found.credentials?.stored
       return {
         result: 'ok',

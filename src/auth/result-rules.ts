@@ -78,7 +78,7 @@ export function applyResultRule(state: ChainState, link: LinkRules, reply: Passd
   if (reply.result === 'pass_expired') return end(withReason(state, 'Password expired'), 'pass_expired')
 
   const linkResult = reply.result === 'ok' && set?.failed ? 'user_unknown' : reply.result
-  const effect = effects[ruleFor(link, linkResult)]
+  const effect = effects[isFinal(link, reply, linkResult) ? 'return-fail' : ruleFor(link, linkResult)]
   const after = stateAfter(state, linkResult, effect, set, reply)
   return effect.goOn
     ? { goOn: true, state: after, linkResult }
@@ -99,6 +99,15 @@ export function finalResult(state: ChainState, last: PassdbResult): FinalResult 
 /** The same for a lookup: another passdb had the scheme but not the user (auth_request_lookup_credentials_finish). */
 export function finalLookupResult(state: ChainState, result: FinalResult): FinalResult {
   return result === 'scheme_not_available' && state.seenUnknown ? 'user_unknown' : result
+}
+
+/** Whether the user was found in a link whose users belong to it, and refused there. */
+function isFinal(link: LinkRules, reply: PassdbReply, linkResult: PassdbResult): boolean {
+  if (link.foundIsFinal !== true) return false
+  if (linkResult === 'password_mismatch' || linkResult === 'scheme_not_available') return true
+  return (
+    linkResult === 'user_unknown' && (reply.result === 'ok' || ('found' in reply && reply.found === true))
+  )
 }
 
 function ruleFor(link: LinkRules, result: PassdbResult): ResultRule {

@@ -52,7 +52,7 @@ async function judge(
   }
   const now = judging.clock.unixSeconds()
   const reason = refusalByFields(fields, request, now)
-  if (reason !== undefined) return { result: 'user_unknown', reason }
+  if (reason !== undefined) return { result: 'user_unknown', found: true, reason }
   return { ...ok, fields: withoutPastDelay(found.fields, now) }
 }
 

@@ -54,6 +54,13 @@ export const passdbSettings = settings({
   result_success: resultSuccess,
   result_failure: resultFailure,
   result_internalfail: resultInternalfail,
+  found_is_final: choice(
+    'Whether a user who is found here belongs here, so that a wrong password, an unknown scheme or allow_nets end the ' +
+      'chain whatever result_failure says (not as in Dovecot). "auto": in a table of proxied users, so that none of ' +
+      'them gets a local mailbox by another password.',
+    ['auto', 'yes', 'no'],
+    'auto',
+  ),
   deny: yesNo('Whoever is found here is refused.', false),
   master: yesNo('Asked only for the master user of a master login.', false),
   mechanisms_filter: words(

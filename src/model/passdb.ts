@@ -13,6 +13,8 @@ export interface Credentials {
 export interface Passdb {
   /** The driver's name, for logs and traces. */
   readonly driver: string
+  /** Its users' mail is on other servers: whoever is found here must not get a mailbox from a later passdb. */
+  readonly routes?: boolean
   /**
    * Finds the user. Never throws for an expected outcome: a database that does not answer is
    * `internal_failure` with its cause. Must end before `signal` fires or soon after.
@@ -23,6 +25,8 @@ export interface Passdb {
 /** Why a passdb refused or failed; `reason` may be logged, `cause` holds no parameter and no secret. */
 export interface Refusal<R extends PassdbResult> {
   readonly result: R
+  /** The user is there, although `result` may be `user_unknown`: a field of theirs refused them. */
+  readonly found?: boolean
   readonly reason?: string
   readonly cause?: unknown
 }

@@ -41,6 +41,7 @@ export const sql: PassdbDriver<typeof options> = {
 
     const passdb: Passdb = {
       driver: 'sql',
+      routes: columns.host !== undefined,
       async lookup(request, signal) {
         const account = await accounts.find(request.user, signal)
         if (account.found === 'none') return { result: 'user_unknown' }

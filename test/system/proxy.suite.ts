@@ -52,7 +52,9 @@ export function testProxy(major: Major, { backends: backendMajors, database }: P
     await t.test('a backend that cannot prove who it is gets no password', t => impostors(t, site))
     await t.test('a local user has their mail here', t => localUser(t, site))
     await t.test('everybody is refused for the reason that is theirs', t => refusals(t, site))
-    await t.test('a suspended proxied user is not let in as a local one', t => noFallThrough(t, site))
+    await t.test('a proxied user who may not log in there is not let in as a local one', t =>
+      noFallThrough(t, site),
+    )
     await t.test('POP3 goes to the POP3 port of the backend', t => pop3(t, site))
     await t.test('mail is delivered where its reader is', t => lmtp(t, site))
     await t.test('doveadm lists everybody, proxied users too', t => iteration(t, site))
@@ -203,6 +205,7 @@ function proxyUsers(backends: readonly RunningDovecot[], fakes: FakeBackends): P
     ),
     { ...route(first, 'none'), username: 'delivered@proxied.test', destuser: 'none@backend.test' },
     { ...route(first, 'starttls'), username: 'suspended@proxied.test', password: STORED, active: 0 },
+    { ...route(first, 'starttls'), username: 'twofold@proxied.test', password: '{PLAIN}another one' },
     { ...route(first, 'starttls'), username: 'same@proxied.test', destuser: 'same@backend.test' },
     ...crowdOf('there').map(name => ({
       ...route(first, 'starttls'),
@@ -225,6 +228,7 @@ function proxyLocalUsers(proxy: RunningDovecot): LocalUser[] {
     'local@proxied.test',
     'same-here@proxied.test',
     'suspended@proxied.test',
+    'twofold@proxied.test',
     'delivered@proxied.test',
   ]
   const crowd = crowdOf('here').map(name => `${name}@proxied.test`)
@@ -311,8 +315,7 @@ async function localUser(t: Test, site: Site): Promise<void> {
 async function refusals(t: Test, { proxy, homing, imaps, backends: [backend] }: Site): Promise<void> {
   const proxied = backend ? proxiedName(backend, 'starttls') : ''
   const cases: [user: string, password: string, word: string, passdbs: string][] = [
-    // The chain goes on after a refusal, as Dovecot's would, and the last word is the local users'.
-    [proxied, 'wrong', 'user_unknown', 'proxy:password_mismatch local:user_unknown'],
+    [proxied, 'wrong', 'password_mismatch', 'proxy:password_mismatch'],
     ['local@proxied.test', 'wrong', 'password_mismatch', 'proxy:user_unknown local:password_mismatch'],
     ['nobody@proxied.test', PASSWORD, 'user_unknown', 'proxy:user_unknown local:user_unknown'],
     ['suspended-here@proxied.test', PASSWORD, 'user_disabled', 'proxy:user_unknown local:user_disabled'],
@@ -328,8 +331,11 @@ async function refusals(t: Test, { proxy, homing, imaps, backends: [backend] }: 
 }
 
 async function noFallThrough(t: Test, { proxy, imaps }: Site): Promise<void> {
-  t.equal(await imapAnswer(imaps, { user: 'suspended@proxied.test', password: PASSWORD }), REFUSED)
-  t.same(await messagesAt(proxy, 'suspended@proxied.test'), [])
+  // Both stand among the local users too, and this is their password there.
+  for (const user of ['suspended@proxied.test', 'twofold@proxied.test']) {
+    t.equal(await imapAnswer(imaps, { user, password: PASSWORD }), REFUSED, user)
+    t.same(await messagesAt(proxy, user), [])
+  }
 }
 
 async function pop3(t: Test, { proxy, imaps, backends: [backend] }: Site): Promise<void> {

@@ -72,6 +72,26 @@ t.test('a disabled proxied user never becomes a local login', async t => {
   t.match(outcome, { result: 'user_disabled', reason: 'Account is disabled' })
 })
 
+t.test('a proxied user whose password is wrong never becomes a local login', async t => {
+  const over = { foundIsFinal: true }
+  const refusals: [PassdbLookup, PasswordVerdict | undefined, string][] = [
+    [found({ ...proxied }, '{PLAIN}other'), undefined, 'password_mismatch'],
+    [found(proxied, '{X}y'), { verdict: 'scheme_not_available', reason: '' }, 'scheme_not_available'],
+    [found({ ...proxied, allow_nets: '10.0.0.0/8' }), undefined, 'user_unknown'],
+    [found({ ...proxied, fail: 'y' }), undefined, 'user_unknown'],
+    [found({ ...proxied, user: '' }), undefined, 'user_unknown'],
+  ]
+  for (const [proxy, verdict, result] of refusals) {
+    const from = { remoteIp: '192.0.2.1' }
+    const { outcome, events } = await login({ proxy, local }, 'secret', from, verdict, over)
+    t.equal(outcome.result, result)
+    t.same(
+      events[0]?.trace.map(step => step.passdb),
+      ['proxy'],
+    )
+  }
+})
+
 t.test('an unknown proxied user is a local one', async t => {
   const { outcome } = await login({ proxy: { result: 'user_unknown' }, local }, 'secret')
   t.equal(outcome.result, 'ok')
