@@ -73,9 +73,10 @@ const INTERRUPTED = 130 // what a shell says of a program that SIGINT ended
 /** Asks on the terminal; what is typed is not shown. */
 function prompt(question: string): Promise<Buffer> {
   const { stdin, stderr } = process
-  stderr.write(question)
+  // Before the question: what is typed the moment it appears must not be shown either.
   stdin.setRawMode(true)
   stdin.resume()
+  stderr.write(question)
   return new Promise((resolve, reject) => {
     let typed: number[] = []
     const finish = (end: () => void) => {
