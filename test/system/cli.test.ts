@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 
@@ -360,6 +361,8 @@ t.test('migrate says what it would do, does it, and has nothing more to do', asy
 
 interface Served {
   readonly child: ChildProcess
+  /** What it has printed so far. */
+  readonly output: Readonly<{ out: string; err: string }>
   readonly ready: string
   stop(signal: NodeJS.Signals): Promise<{ code: number | null; out: string; err: string }>
 }
@@ -384,6 +387,7 @@ async function serve(args: readonly string[], more: NodeJS.ProcessEnv = {}): Pro
   })
   return {
     child,
+    output,
     ready: output.out,
     stop: async signal => {
       child.kill(signal)
@@ -439,8 +443,7 @@ t.test('serve --demo adds the guide’s users, and its curl lines give the answe
   const database = `sqlite:${join(folder, 'demo', 'homing.db')}`
   for (const time of ['first', 'second']) {
     const service = await serve(['--demo'], { HOMING_DATABASE_URL: database })
-    await new Promise(resolve => setTimeout(resolve, 100))
-    const { out } = await readAll(service, 3)
+    const out = await printed(service, 3)
     const questions = [...out.matchAll(/^# (.*); the answer is (.*)\n(curl .*)$/gm)]
     t.equal(questions.length, 3, time)
     for (const [, who, answer, curl] of questions) {
@@ -457,17 +460,10 @@ t.test('serve --demo adds the guide’s users, and its curl lines give the answe
 })
 
 /** What the service has printed once so many curl lines have come. */
-async function readAll({ child, ready }: Served, curls: number): Promise<{ out: string }> {
-  let out = ready
-  const enough = () => (out.match(/^curl .*\n/gm) ?? []).length >= curls
-  if (enough()) return { out }
-  await new Promise<void>(resolve => {
-    child.stdout?.on('data', chunk => {
-      out += chunk
-      if (enough()) resolve()
-    })
-  })
-  return { out }
+/** All that it has printed, once so many curl lines are in it. */
+async function printed({ output }: Served, curls: number): Promise<string> {
+  while ((output.out.match(/^curl .*\n/gm) ?? []).length < curls) await sleep(10)
+  return output.out
 }
 
 t.test('a reader that goes away early is no error', async t => {
