@@ -69,8 +69,8 @@ function check() {
   process.exitCode = counts?.status ?? 1
 }
 
-/** `npm run bench -- NAME [options]` */
-async function bench([name, ...args]) {
+/** `npm run bench -- [NAME [options]]`; without a name the main one, logins. */
+async function bench([name = 'login', ...args]) {
   install()
   build()
   const folder = within('build', 'test', 'bench')
