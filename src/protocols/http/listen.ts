@@ -1,6 +1,6 @@
 // From an address to a socket that answers, and back without cutting anybody off.
 
-import { chmod, unlink } from 'node:fs/promises'
+import { chmod, lstat, unlink } from 'node:fs/promises'
 import { connect, Server as NetServer } from 'node:net'
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
@@ -82,6 +82,13 @@ async function listen(app: FastifyInstance, address: HttpAddress, unixMode: stri
 }
 
 async function removeStaleSocket(path: string): Promise<void> {
+  const there = await lstat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
+    throw error
+  })
+  if (there === undefined) return
+  // Connecting to a plain file is refused just as to a dead socket, and a file is nothing that we may delete.
+  if (!there.isSocket()) throw new Error(`${path} cannot be a unix socket: something else has that name`)
   if (await somebodyAnswers(path)) {
     throw new Error(`${path} is in use: another process answers there`)
   }
@@ -96,7 +103,6 @@ function somebodyAnswers(path: string): Promise<boolean> {
     socket.setTimeout(1000, () => settle(true))
     socket.on('connect', () => settle(true))
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      // ENOTSOCK and the like: the path is something else, and nothing that we may delete.
       if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') settle(false)
       else reject(new Error(`${path} cannot be used as a unix socket: ${error.code}`, { cause: error }))
     })
