@@ -42,12 +42,7 @@ export class CommonestHash {
 }
 
 const templateOf = (comparison: Comparison): Slow | undefined =>
-  comparison.kind === 'slow'
-    ? withoutMatch(
-        { ...comparison.hash, salt: randomBytes(comparison.hash.salt.length) },
-        comparison.passwordMax,
-      )
-    : undefined
+  comparison.kind === 'slow' ? withoutMatch(comparison.hash, comparison.passwordMax) : undefined
 
 function withoutMatch(hash: SlowHash, passwordMax: number | undefined): Slow {
   return { kind: 'slow', hash, matches: () => false, ...(passwordMax === undefined ? {} : { passwordMax }) }

@@ -3,6 +3,7 @@
 import { pbkdf2Sync } from 'node:crypto'
 import { chooseShaCrypt, type ShaCryptEngines } from './choose-sha-crypt.js'
 import { computeArgon2 } from './compute-argon2.js'
+import { computeBcrypt } from './compute-bcrypt.js'
 import { computeDesCrypt } from './compute-des-crypt.js'
 import { computeMd5Crypt } from './compute-md5-crypt.js'
 import { computeOtp } from './compute-otp.js'
@@ -28,6 +29,8 @@ function compute(hash: Exclude<SlowHash, ShaCrypt>, password: Uint8Array): Uint8
       return computeMd5Crypt(password, hash.salt)
     case 'des-crypt':
       return computeDesCrypt(password, hash.salt)
+    case 'bcrypt':
+      return computeBcrypt(hash, password)
     case 'pbkdf2':
       return pbkdf2Sync(password, hash.salt, hash.rounds, hash.bytes, hash.digest)
     case 'otp':

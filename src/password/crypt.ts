@@ -1,5 +1,6 @@
 // crypt(3) values: which method a value is of is told by how it begins, whatever `{…CRYPT}` it stands behind.
 
+import { generateBcrypt, readBcrypt } from './bcrypt.js'
 import { saltCharacters } from './crypt-base64.js'
 import { generateDesCrypt, readDesCrypt } from './des-crypt.js'
 import { readMd5Crypt } from './md5-crypt.js'
@@ -40,7 +41,7 @@ const methods: readonly CryptMethod[] = [
   { prefix: /^\$6\$/, read: (text, limits) => readShaCrypt('sha512', text, limits) },
   { prefix: /^\$5\$/, read: (text, limits) => readShaCrypt('sha256', text, limits) },
   { prefix: /^\$1\$/, read: readMd5 },
-  { prefix: /^\$2[abxy]\$/, read: absent('bcrypt') },
+  { prefix: /^\$2[a-z]\$/, read: readBcrypt },
   { prefix: /^\$y\$/, read: absent('yescrypt') },
   { prefix: /^\$gy\$/, read: absent('gost-yescrypt') },
   { prefix: /^\$7\$/, read: absent('scrypt') },
@@ -78,15 +79,9 @@ export const desCrypt: PasswordScheme = {
   generate: (_password, options) => generateDesCrypt(options),
 }
 
-/** Waits for a library that computes bcrypt. */
-export const blfCrypt: PasswordScheme = {
+/** New values are of bcrypt, as Dovecot makes them. */
+export const crypt: PasswordScheme = {
   encoding: 'none',
-  read(raw, limits) {
-    const text = raw.toString('latin1')
-    const isBcrypt = text === '' || /^\$2[a-z]\$/.test(text)
-    return isBcrypt ? readCrypt(raw, limits) : malformed('BLF-CRYPT that is no bcrypt value')
-  },
+  read: readCrypt,
+  generate: (_password, options) => generateBcrypt(options),
 }
-
-/** New values come from `BLF-CRYPT`, which is what Dovecot makes of it. */
-export const crypt: PasswordScheme = { encoding: 'none', read: readCrypt }

@@ -8,6 +8,7 @@ export type Encoding = 'none' | 'hex' | 'base64'
 export interface HashLimits {
   /** SHA256-CRYPT, SHA512-CRYPT, PBKDF2, SCRAM, OTP. */
   readonly maxRounds: number
+  readonly maxBcryptCost: number
   /** ARGON2. */
   readonly maxPasses: number
   readonly memoryBytes: number

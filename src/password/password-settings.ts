@@ -26,6 +26,10 @@ export const passwordSettings = settings({
     1_000_000,
     { minimum: 1000, maximum: 999_999_999 },
   ),
+  auth_hash_max_bcrypt_cost: wholeNumber('A BLF-CRYPT hash with a greater cost is an internal failure', 14, {
+    minimum: 4,
+    maximum: 31,
+  }),
   auth_hash_max_passes: wholeNumber('An ARGON2 hash with more passes is an internal failure', 64, {
     minimum: 1,
     maximum: 1_000_000,
@@ -55,6 +59,7 @@ export const defaultPasswordSettings: PasswordSettings = {
   auth_hash_time_limit: 4000,
   auth_hash_queue_limit: 1024,
   auth_hash_max_rounds: 1_000_000,
+  auth_hash_max_bcrypt_cost: 14,
   auth_hash_max_passes: 64,
   auth_hash_memory_limit: 1024 ** 3,
   auth_unknown_user_hash: true,

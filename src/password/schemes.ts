@@ -1,8 +1,9 @@
 // Every password scheme that Homing knows, by Dovecot's names: one row each, aliases included.
 
 import { argon2 } from './argon2.js'
+import { blfCrypt } from './bcrypt.js'
 import { cramMd5, digestMd5 } from './cram-md5.js'
-import { blfCrypt, crypt, desCrypt, sha256Crypt, sha512Crypt } from './crypt.js'
+import { crypt, desCrypt, sha256Crypt, sha512Crypt } from './crypt.js'
 import { digest, saltedDigest } from './digest.js'
 import { md5, md5Crypt } from './md5-crypt.js'
 import { otp } from './otp.js'

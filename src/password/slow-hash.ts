@@ -3,7 +3,7 @@
 import { shaCryptShape } from './sha-crypt-engine.js'
 
 /** What to compute of a password; everything else that it takes comes from the stored value. */
-export type SlowHash = ShaCrypt | Md5Crypt | DesCrypt | Pbkdf2 | Otp | Argon2
+export type SlowHash = ShaCrypt | Md5Crypt | DesCrypt | Bcrypt | Pbkdf2 | Otp | Argon2
 
 export interface ShaCrypt {
   readonly kind: 'sha256-crypt' | 'sha512-crypt'
@@ -18,6 +18,14 @@ export interface Md5Crypt {
 
 export interface DesCrypt {
   readonly kind: 'des-crypt'
+  readonly salt: Uint8Array
+}
+
+export interface Bcrypt {
+  readonly kind: 'bcrypt'
+  readonly minor: 'a' | 'b' | 'y'
+  readonly cost: number
+  /** As it is written. */
   readonly salt: Uint8Array
 }
 
@@ -58,6 +66,7 @@ export function shapeOf(hash: SlowHash, passwordBytes: number): string | undefin
 /** How much work it is, in a unit that means something only beside others of its kind. */
 export function workOf(hash: SlowHash, passwordBytes: number): number {
   if (isShaCrypt(hash)) return hash.rounds * (1 + (hash.salt.length + 2 * passwordBytes) / 64)
+  if (hash.kind === 'bcrypt') return 2 ** hash.cost
   if ('memoryKiB' in hash) return hash.memoryKiB * hash.passes
   return 'rounds' in hash ? hash.rounds + 1 : 1
 }

@@ -6,7 +6,11 @@ import { readStoredPassword } from './stored-password.js'
 
 export type VerifyPolicy = Pick<
   PasswordSettings,
-  'auth_allow_weak_schemes' | 'auth_hash_max_rounds' | 'auth_hash_max_passes' | 'auth_hash_memory_limit'
+  | 'auth_allow_weak_schemes'
+  | 'auth_hash_max_rounds'
+  | 'auth_hash_max_bcrypt_cost'
+  | 'auth_hash_max_passes'
+  | 'auth_hash_memory_limit'
 >
 
 /** Reads the stored value. A weak scheme that is not allowed is refused as Dovecot 2.4 refuses it. */
@@ -24,6 +28,7 @@ const refusedAsWeak = (scheme: string): Comparison =>
 
 const limitsOf = (policy: VerifyPolicy): HashLimits => ({
   maxRounds: policy.auth_hash_max_rounds,
+  maxBcryptCost: policy.auth_hash_max_bcrypt_cost,
   maxPasses: policy.auth_hash_max_passes,
   memoryBytes: policy.auth_hash_memory_limit,
 })

@@ -11,6 +11,8 @@ interface Case {
   readonly setting: string
 }
 
+const many = (make: () => Case): Case[] => Array.from({ length: 60 }, make)
+
 /** Reads lines of hex password and setting, writes crypt(3)'s answers. */
 const program = `while (<STDIN>) { chomp; my ($p, $s) = split / /; print crypt(pack("H*", $p), $s) // "*0", "\\n" }`
 
@@ -23,11 +25,17 @@ function cryptAll(cases: readonly Case[]): string[] | undefined {
 
 const saltAlphabet = './0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"#%&()+,-<=>?@[]^_`{|}~'
 
-const salt = (length: number) =>
-  Array.from({ length }, () => saltAlphabet.charAt(randomInt(saltAlphabet.length))).join('')
+const salt = (length: number, from = saltAlphabet.length) =>
+  Array.from({ length }, () => saltAlphabet.charAt(randomInt(from))).join('')
 
 /** Any bytes but NUL, which ends a C string. */
 const password = () => randomBytes(randomInt(randomInt(2) === 0 ? 24 : 300)).map(byte => byte || 1) as Buffer
+
+/** bcrypt's package takes text. */
+const textPassword = () => Buffer.from('Grüße, 密码 €$%{}'.repeat(8).slice(randomInt(8), 9 + randomInt(80)))
+
+const bcryptSetting = () =>
+  `$2${'aby'.charAt(randomInt(3))}$0${4 + randomInt(2)}$${salt(21, 64)}${'.Oeu'.charAt(randomInt(4))}`
 
 const settings: readonly (() => string)[] = [
   () => `$6$rounds=${1000 + randomInt(100)}$${salt(randomInt(17))}$`,
@@ -38,9 +46,10 @@ const settings: readonly (() => string)[] = [
 ]
 
 t.test('what crypt(3) computes of random passwords matches, and matches no other', async t => {
-  const cases = settings.flatMap(setting =>
-    Array.from({ length: 60 }, () => ({ password: password(), setting: setting() })),
-  )
+  const cases = [
+    ...settings.flatMap(setting => many(() => ({ password: password(), setting: setting() }))),
+    ...many(() => ({ password: textPassword(), setting: bcryptSetting() })),
+  ]
   const hashes = cryptAll(cases)
   if (!hashes) {
     const reason = 'perl is missing: its crypt() would be asked'
@@ -55,7 +64,7 @@ t.test('what crypt(3) computes of random passwords matches, and matches no other
   const verdicts = await Promise.all(
     cases.map(async ({ password }, i) => {
       const stored = hashes[i] ?? ''
-      const other = Buffer.concat([Buffer.of((password[0] ?? 0) ^ 0x41), password.subarray(1)])
+      const other = Buffer.concat([Buffer.from('!'), password])
       return { stored, verdicts: [await ask(stored, password), await ask(stored, other)] }
     }),
   )

@@ -91,6 +91,7 @@ t.test('a hash that asks for more work than the caps allow is never computed', a
       /auth_hash_max_rounds/,
     ],
     ['{OTP}sha1 999999999 seed 0123456789abcdef', /auth_hash_max_rounds/],
+    [`{BLF-CRYPT}$2y$31$${'.'.repeat(53)}`, /auth_hash_max_bcrypt_cost/],
     [`{ARGON2ID}$argon2id$v=19$m=4194304,t=1,p=1$${tail}`, /auth_hash_memory_limit/],
     [`{ARGON2ID}$argon2id$v=19$m=1024,t=1000000,p=1$${tail}`, /auth_hash_max_passes/],
     [`{ARGON2ID}$argon2id$v=19$m=1024,t=1,p=1000$${tail}`, /lanes/],
@@ -99,6 +100,26 @@ t.test('a hash that asks for more work than the caps allow is never computed', a
     t.match(await ask(value, 'secret'), { verdict: 'malformed', reason }, value)
   }
   t.equal(verifier.stats().computed, 0)
+  await verifier.close()
+})
+
+t.test('bcrypt is strict about what it reads, and never takes other bytes for text', async t => {
+  const { verifier, ask } = verifierOf()
+  // Upstream's own vector (test-libpassword.c): `test`.
+  const digest = 'wkzwmhwM26OXgzXwhV2PyPuLV.Qi31ILcRcThQpEiW'
+  const bcrypt = `{BLF-CRYPT}$2y$05$11ipvo5dR6C${digest}`
+  t.strictSame(await ask(bcrypt, 'test'), { verdict: 'match' })
+  t.strictSame(await ask(bcrypt.replace('{BLF-CRYPT}', '{CRYPT}'), 'Test'), { verdict: 'mismatch' })
+  t.match(await ask(bcrypt.slice(0, -1), 'test'), { verdict: 'malformed' })
+  t.match(await ask(bcrypt.replace('M26', 'M2/'), 'test'), { verdict: 'mismatch' })
+  t.match(await ask(bcrypt.replace('$2y$', '$2x$'), 'test'), { verdict: 'scheme_not_available' })
+  t.match(await ask(bcrypt.replace('$05$', '$03$'), 'test'), { verdict: 'malformed' })
+  t.match(await ask('{BLF-CRYPT}$6$salt$digest', 'test'), { verdict: 'malformed' })
+  const latin1 = new Password(Buffer.from('Grüße', 'latin1'))
+  t.match(await verifier.verify(bcrypt, latin1, { user: 'anna' }), {
+    verdict: 'scheme_not_available',
+    reason: /UTF-8/,
+  })
   await verifier.close()
 })
 
