@@ -1,16 +1,9 @@
 // The settings that every `[[passdb]]` and every `[[userdb]]` has, whichever its driver: Dovecot's words.
 
 import type { Static } from 'typebox'
+import { resultRules, skips } from '../auth/chained-passdb.js'
+import { userdbSkips } from '../auth/chained-userdb.js'
 import { choice, settings, table, text, words, yesNo } from '../model/setting.js'
-
-const resultRules = [
-  'return-ok',
-  'return-fail',
-  'return',
-  'continue-ok',
-  'continue-fail',
-  'continue',
-] as const
 
 const name = text('The name in logs and traces, and in HOMING_PASSDB__NAME__… (default: the driver).', '', {
   check: value =>
@@ -41,7 +34,7 @@ export const passdbSettings = settings({
   name,
   skip: choice(
     'When this passdb is passed over: "authenticated" means that an earlier one verified the password.',
-    ['never', 'authenticated', 'unauthenticated'],
+    skips,
     'never',
     {
       hints: {
@@ -83,7 +76,7 @@ export const userdbSettings = settings({
   name,
   skip: choice(
     'When this userdb is passed over: "found" means that an earlier one found the user.',
-    ['never', 'found', 'notfound'],
+    userdbSkips,
     'never',
     { hints: { authenticated: '"found"; authenticated is a word of passdbs' } },
   ),

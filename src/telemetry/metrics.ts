@@ -2,19 +2,9 @@
 
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { AuthEvent } from '../model/auth-event.js'
-import type { FinalResult } from '../model/passdb-result.js'
+import { finalResults } from '../model/passdb-result.js'
 
 const questions = ['verify', 'lookup', 'userdb'] as const
-const results = [
-  'ok',
-  'password_mismatch',
-  'user_unknown',
-  'user_disabled',
-  'pass_expired',
-  'scheme_not_available',
-  'internal_failure',
-] as const satisfies readonly FinalResult[]
-
 /** Upper bounds of the latency buckets in seconds: from a lookup in memory to Dovecot's patience. */
 const bucketSeconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 
@@ -31,7 +21,7 @@ export interface Metrics {
 export function createMetrics(): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry, prefix: 'homing_' })
-  const counts = questions.map(() => new Float64Array(results.length))
+  const counts = questions.map(() => new Float64Array(finalResults.length))
   const buckets = questions.map(() => new Float64Array(bucketSeconds.length + 1))
   const sums = new Float64Array(questions.length)
   let bugs = 0
@@ -44,7 +34,7 @@ export function createMetrics(): Metrics {
     collect() {
       this.reset()
       questions.forEach((question, q) => {
-        results.forEach((result, r) => {
+        finalResults.forEach((result, r) => {
           this.inc({ question, result }, counts[q]?.[r] ?? 0)
         })
       })
@@ -65,7 +55,7 @@ export function createMetrics(): Metrics {
       const row = counts[q]
       const histogram = buckets[q]
       if (!row || !histogram) return
-      const r = results.indexOf(event.result)
+      const r = finalResults.indexOf(event.result)
       row[r] = (row[r] ?? 0) + 1
       const seconds = event.ms / 1000
       let bucket = 0

@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
-import { type LoadResult, summary } from './load-result.js'
+import { type LoadResult, record } from './load-result.js'
 
 export interface DovecotLoad {
   readonly socket: string
@@ -18,28 +18,17 @@ export interface DovecotLoad {
 /** Runs the load in this process (handshake: auth-client-interface.h, 2.3.19). */
 export function runDovecotLoad(load: DovecotLoad): Promise<LoadResult> {
   const responses = load.users.map(user => Buffer.from(`\0${user}\0${load.password}`).toString('base64'))
-  const latencies: number[] = []
-  const statuses: Record<string, number> = {}
   let next = 0
-  let recording = false
-  let stopped = false
 
   return new Promise((resolve, reject) => {
     const sockets = Array.from({ length: load.connections }, (_, index) => openOne(index))
-    let startedAt = 0
-    let cpu = process.cpuUsage()
-    setTimeout(() => {
-      recording = true
-      startedAt = performance.now()
-      cpu = process.cpuUsage()
-    }, load.warmupMs)
-    setTimeout(() => {
-      stopped = true
-      const seconds = (performance.now() - startedAt) / 1000
-      const used = process.cpuUsage(cpu)
-      for (const socket of sockets) socket.destroy()
-      resolve(summary(latencies, statuses, seconds, (used.user + used.system) / 1e6))
-    }, load.warmupMs + load.durationMs)
+    const recorder = record(
+      load,
+      () => {
+        for (const socket of sockets) socket.destroy()
+      },
+      resolve,
+    )
 
     function openOne(index: number): Socket {
       const socket = connect(load.socket).setEncoding('latin1')
@@ -53,8 +42,10 @@ export function runDovecotLoad(load: DovecotLoad): Promise<LoadResult> {
         return `AUTH\t${name}\tPLAIN\tservice=imap\tsecured\tno-penalty\tresp=${response}\n`
       }
       socket.on('connect', () => socket.write(`VERSION\t1\t2\nCPID\t${process.pid * 100 + index}\n`))
-      socket.on('error', error => (stopped ? undefined : reject(error)))
-      socket.on('close', () => (stopped ? undefined : reject(new Error('Dovecot closed a connection'))))
+      socket.on('error', error => (recorder.isOver() ? undefined : reject(error)))
+      socket.on('close', () =>
+        recorder.isOver() ? undefined : reject(new Error('Dovecot closed a connection')),
+      )
       socket.on('data', (chunk: string) => {
         const lines = (rest + chunk).split('\n')
         rest = lines.pop() ?? ''
@@ -64,15 +55,12 @@ export function runDovecotLoad(load: DovecotLoad): Promise<LoadResult> {
           if (word === 'DONE') {
             for (let i = 0; i < load.perConnection; i++) questions += question()
           } else if (word === 'OK' || word === 'FAIL') {
-            if (recording && !stopped) {
-              latencies.push(performance.now() - (sentAt.get(name) ?? 0))
-              statuses[word] = (statuses[word] ?? 0) + 1
-            }
+            recorder.answered(word, sentAt.get(name) ?? 0)
             sentAt.delete(name)
             questions += question()
           }
         }
-        if (questions !== '' && !stopped) socket.write(questions)
+        if (questions !== '' && !recorder.isOver()) socket.write(questions)
       })
       return socket
     }

@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
-import { type LoadResult, summary } from './load-result.js'
+import { type LoadResult, record } from './load-result.js'
 
 /** One POST route under load. */
 export interface HttpLoad {
@@ -21,28 +21,17 @@ const headEnd = Buffer.from('\r\n\r\n')
 /** Runs the load in this process. */
 export function runHttpLoad(load: HttpLoad): Promise<LoadResult> {
   const requests = load.bodies.map(body => requestBytes(load, body))
-  const latencies: number[] = []
-  const statuses: Record<string, number> = {}
   let next = 0
-  let recording = false
-  let stopped = false
 
   return new Promise((resolve, reject) => {
     const sockets = Array.from({ length: load.inFlight }, openOne)
-    let startedAt = 0
-    let cpu = process.cpuUsage()
-    setTimeout(() => {
-      recording = true
-      startedAt = performance.now()
-      cpu = process.cpuUsage()
-    }, load.warmupMs)
-    setTimeout(() => {
-      stopped = true
-      const seconds = (performance.now() - startedAt) / 1000
-      const used = process.cpuUsage(cpu)
-      for (const socket of sockets) socket.destroy()
-      resolve(summary(latencies, statuses, seconds, (used.user + used.system) / 1e6))
-    }, load.warmupMs + load.durationMs)
+    const recorder = record(
+      load,
+      () => {
+        for (const socket of sockets) socket.destroy()
+      },
+      resolve,
+    )
 
     function openOne(): Socket {
       const socket = connect(load.port, '127.0.0.1')
@@ -54,21 +43,19 @@ export function runHttpLoad(load: HttpLoad): Promise<LoadResult> {
         socket.write(requests[next++ % requests.length] ?? '')
       }
       socket.on('connect', send)
-      socket.on('error', error => (stopped ? undefined : reject(error)))
-      socket.on('close', () => (stopped ? undefined : reject(new Error('the server closed a connection'))))
+      socket.on('error', error => (recorder.isOver() ? undefined : reject(error)))
+      socket.on('close', () =>
+        recorder.isOver() ? undefined : reject(new Error('the server closed a connection')),
+      )
       socket.on('data', chunk => {
         pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk])
         const head = pending.indexOf(headEnd)
         if (head < 0) return
         const length = contentLength(pending, head)
         if (pending.length < head + headEnd.length + length) return
-        if (recording && !stopped) {
-          latencies.push(performance.now() - sentAt)
-          const status = pending.toString('latin1', 9, 12)
-          statuses[status] = (statuses[status] ?? 0) + 1
-        }
+        recorder.answered(pending.toString('latin1', 9, 12), sentAt)
         pending = Buffer.alloc(0)
-        if (!stopped) send()
+        if (!recorder.isOver()) send()
       })
       return socket
     }

@@ -11,8 +11,47 @@ export interface LoadResult {
   readonly generatorPercent: number
 }
 
+export interface LoadRecorder {
+  /** One answer to what was sent at `sentAt` (performance.now()). Counts only while recording. */
+  answered(status: string, sentAt: number): void
+  /** True once the load is over: then nothing more is to be sent, and connections may end. */
+  isOver(): boolean
+}
+
+/** Records for `durationMs` after `warmupMs`, then calls `end` and gives the result to `done`. */
+export function record(
+  { warmupMs, durationMs }: { readonly warmupMs: number; readonly durationMs: number },
+  end: () => void,
+  done: (result: LoadResult) => void,
+): LoadRecorder {
+  const latencies: number[] = []
+  const statuses: Record<string, number> = {}
+  let startedAt = Number.POSITIVE_INFINITY
+  let cpu = process.cpuUsage()
+  let over = false
+  setTimeout(() => {
+    startedAt = performance.now()
+    cpu = process.cpuUsage()
+  }, warmupMs)
+  setTimeout(() => {
+    over = true
+    const seconds = (performance.now() - startedAt) / 1000
+    const used = process.cpuUsage(cpu)
+    end()
+    done(summary(latencies, statuses, seconds, (used.user + used.system) / 1e6))
+  }, warmupMs + durationMs)
+  return {
+    answered: (status, sentAt) => {
+      if (over || sentAt < startedAt) return
+      latencies.push(performance.now() - sentAt)
+      statuses[status] = (statuses[status] ?? 0) + 1
+    },
+    isOver: () => over,
+  }
+}
+
 /** Sums up; `latencies` in milliseconds, in any order. */
-export function summary(
+function summary(
   latencies: number[],
   statuses: Record<string, number>,
   seconds: number,

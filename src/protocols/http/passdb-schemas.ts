@@ -1,5 +1,7 @@
 // What the passdb and userdb routes take and give, as JSON schemas. openapi.yaml says the same (a test compares them).
 
+import { finalResults } from '../../model/passdb-result.js'
+
 const text = { type: 'string' } as const
 const flag = { type: 'boolean' } as const
 
@@ -54,15 +56,7 @@ export const passdbReplySchema = {
   properties: {
     result: {
       type: 'string',
-      enum: [
-        'ok',
-        'password_mismatch',
-        'user_unknown',
-        'user_disabled',
-        'pass_expired',
-        'scheme_not_available',
-        'internal_failure',
-      ],
+      enum: finalResults,
     },
     user: text,
     reason: text,
