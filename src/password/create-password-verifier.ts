@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os'
 import type { Password } from '../model/password.js'
 import { CommonestHash } from './commonest-hash.js'
 import { HashPool } from './hash-pool.js'
+import type { HashOutcome } from './hash-task.js'
 import type { Comparison } from './password-scheme.js'
 import { defaultPasswordSettings, type PasswordSettings } from './password-settings.js'
 import type { PasswordVerdict, PasswordVerifier, VerifyContext } from './password-verifier.js'
@@ -40,13 +41,9 @@ export function createPasswordVerifier(options: PasswordVerifierOptions = {}): P
     if (comparison.kind === 'cheap') {
       return comparison.matches(password, context.originalUser ?? context.user) ? match : mismatch
     }
-    return shared.run(stored, password, context.signal, givenUp, async signal => {
-      const outcome = await pool.run({ hash: comparison.hash, password, user: context.user, signal })
-      if ('notAvailable' in outcome) {
-        return { verdict: 'scheme_not_available', reason: outcome.notAvailable }
-      }
-      if ('unavailable' in outcome) return { verdict: 'unavailable', reason: outcome.unavailable }
-      return comparison.matches(outcome.digest) ? match : mismatch
+    return shared.run(stored, password, context.signal, givenUp, () => {
+      const { outcome, giveUp } = pool.submit({ hash: comparison.hash, password, user: context.user })
+      return { result: outcome.then(known => verdictOf(known, comparison)), giveUp }
     })
   }
 
@@ -66,6 +63,12 @@ export function createPasswordVerifier(options: PasswordVerifierOptions = {}): P
     stats: () => pool.stats,
     close: () => pool.close(),
   }
+}
+
+function verdictOf(outcome: HashOutcome, comparison: Extract<Comparison, { kind: 'slow' }>): PasswordVerdict {
+  if ('notAvailable' in outcome) return { verdict: 'scheme_not_available', reason: outcome.notAvailable }
+  if ('unavailable' in outcome) return { verdict: 'unavailable', reason: outcome.unavailable }
+  return comparison.matches(outcome.digest) ? match : mismatch
 }
 
 function poolOf(settings: PasswordSettings, program: URL | undefined): HashPool {

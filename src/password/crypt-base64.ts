@@ -2,6 +2,12 @@
 
 export const alphabet = './0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
+/** What each character stands for, by its code. */
+const digits: readonly (number | undefined)[] = Array.from({ length: 128 }, (_, code) => {
+  const digit = alphabet.indexOf(String.fromCharCode(code))
+  return digit < 0 ? undefined : digit
+})
+
 /** Groups of up to three byte positions; each group is written as one character more than it has bytes. */
 export type ByteOrder = readonly (readonly number[])[]
 
@@ -14,19 +20,19 @@ export function decodeCrypt64(text: string, order: ByteOrder): Buffer | undefine
   const bytes = Buffer.alloc(order.reduce((sum, group) => sum + group.length, 0))
   let from = 0
   for (const group of order) {
-    const characters = text.slice(from, from + group.length + 1)
-    from += group.length + 1
     let value = 0
-    for (let i = characters.length - 1; i >= 0; i--) {
-      const digit = alphabet.indexOf(characters[i] ?? '')
-      if (digit < 0) return undefined
+    for (let i = from + group.length; i >= from; i--) {
+      const digit = digits[text.charCodeAt(i)]
+      if (digit === undefined) return undefined
       value = value * 64 + digit
     }
+    from += group.length + 1
+    if (value >= 256 ** group.length) return undefined
     group.forEach((position, i) => {
       bytes[position] = (value >>> (8 * (group.length - 1 - i))) & 0xff
     })
   }
-  return encodeCrypt64(bytes, order) === text ? bytes : undefined
+  return from === text.length ? bytes : undefined
 }
 
 /** `count` random characters of the alphabet. */

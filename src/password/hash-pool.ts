@@ -2,7 +2,7 @@
 
 import type { Capabilities } from './compute-hashes.js'
 import { HashQueue } from './hash-queue.js'
-import { type HashOutcome, type HashRequest, HashTask } from './hash-task.js'
+import { type HashRequest, HashTask, type HashTicket } from './hash-task.js'
 import { type HashFailure, HashThread } from './hash-thread.js'
 import type { HashBatch } from './hash-worker.js'
 import { memoryBytesOf, type SlowHashKind, workOf } from './slow-hash.js'
@@ -95,22 +95,22 @@ export class HashPool {
     await this.#warm
   }
 
-  /** The digest; or why there is none in time. Never rejects. */
-  async run(request: HashRequest): Promise<HashOutcome> {
-    if (this.#isClosed) return { unavailable: 'the service is stopping' }
-    if (request.signal?.aborted) return { unavailable: 'the request was given up' }
+  /** Hands a request in. What cannot be accepted has its outcome at once. */
+  submit(request: HashRequest): HashTicket {
+    if (this.#isClosed) return refused('the service is stopping')
     const room = this.#queue.makeRoom(request.user)
     if (room !== true) this.#counters.refused++
-    if (room === false) return { unavailable: 'too many passwords wait for their hash' }
+    if (room === false) return refused('too many passwords wait for their hash')
     if (room !== true) room.settle({ unavailable: 'too many passwords of this user wait for their hash' })
     const { hash, password } = request
     const estimateMs = workOf(hash, password.length) * (this.#msPerWork.get(hash.kind) ?? 0)
-    const task = new HashTask(request, estimateMs, this.#options.timeoutMs, (given, why) =>
-      this.#giveUp(given, why),
-    )
+    const task = new HashTask(request, estimateMs, this.#options.timeoutMs, late => {
+      this.#counters.timedOut++
+      this.#giveUp(late, 'no thread computed the hash in time')
+    })
     this.#queue.add(task)
     this.#dispatch()
-    return task.outcome
+    return { outcome: task.outcome, giveUp: () => this.#giveUp(task, 'the request was given up') }
   }
 
   /** Ends all threads; what waits ends as unavailable. */
@@ -126,12 +126,9 @@ export class HashPool {
     await Promise.all(threads.map(thread => thread.end()))
   }
 
-  #giveUp(task: HashTask, why: 'deadline' | 'abort'): void {
-    if (why === 'deadline') this.#counters.timedOut++
+  #giveUp(task: HashTask, reason: string): void {
     this.#queue.remove(task)
-    task.settle({
-      unavailable: why === 'deadline' ? 'no thread computed the hash in time' : 'the request was given up',
-    })
+    task.settle({ unavailable: reason })
   }
 
   /** Gives what waits to who is free, and starts a thread when nobody is. */
@@ -272,6 +269,11 @@ export class HashPool {
     this.#msPerWork.set(hash.kind, (known ?? 0) * (1 - weight) + measured * weight)
   }
 }
+
+const refused = (reason: string): HashTicket => ({
+  outcome: Promise.resolve({ unavailable: reason }),
+  giveUp: () => {},
+})
 
 const memoryOf = (tasks: readonly HashTask[]): number =>
   tasks.reduce((sum, task) => sum + memoryBytesOf(task.request.hash), 0)

@@ -7,7 +7,6 @@ export interface HashRequest {
   readonly password: Uint8Array
   /** Whose turn it takes. */
   readonly user: string
-  readonly signal?: AbortSignal
 }
 
 /** `notAvailable`: nobody can compute it on this platform; `unavailable`: nobody did this time. */
@@ -15,6 +14,14 @@ export type HashOutcome =
   | { readonly digest: Buffer }
   | { readonly unavailable: string }
   | { readonly notAvailable: string }
+
+/** A request that was handed in. */
+export interface HashTicket {
+  /** The digest; or why there is none in time. Never rejects. */
+  readonly outcome: Promise<HashOutcome>
+  /** Nobody wants the answer any more. A thread that is computing it already goes on. */
+  giveUp(): void
+}
 
 export class HashTask {
   readonly request: HashRequest
@@ -27,14 +34,14 @@ export class HashTask {
   attempts = 0
   #resolve: (outcome: HashOutcome) => void = () => {}
   #isSettled = false
-  readonly #release: () => void
+  readonly #deadline: NodeJS.Timeout
 
-  /** `giveUp` is told when the deadline passes or the request's signal fires, unless the task is settled by then. */
+  /** `onDeadline` is told when the deadline passes, unless the task is settled by then. */
   constructor(
     request: HashRequest,
     estimateMs: number,
     timeoutMs: number,
-    giveUp: (task: HashTask, reason: 'deadline' | 'abort') => void,
+    onDeadline: (task: HashTask) => void,
   ) {
     this.request = request
     this.shape = shapeOf(request.hash, request.password.length)
@@ -42,13 +49,7 @@ export class HashTask {
     this.outcome = new Promise(resolve => {
       this.#resolve = resolve
     })
-    const deadline = setTimeout(() => giveUp(this, 'deadline'), timeoutMs)
-    const onAbort = () => giveUp(this, 'abort')
-    request.signal?.addEventListener('abort', onAbort, { once: true })
-    this.#release = () => {
-      clearTimeout(deadline)
-      request.signal?.removeEventListener('abort', onAbort)
-    }
+    this.#deadline = setTimeout(onDeadline, timeoutMs, this)
   }
 
   get isSettled(): boolean {
@@ -59,7 +60,7 @@ export class HashTask {
   settle(outcome: HashOutcome): void {
     if (this.#isSettled) return
     this.#isSettled = true
-    this.#release()
+    clearTimeout(this.#deadline)
     this.#resolve(outcome)
   }
 }

@@ -16,12 +16,12 @@ export class SharedVerifications<T> {
     password: Buffer,
     signal: AbortSignal | undefined,
     givenUp: T,
-    compute: (signal: AbortSignal) => Promise<T>,
+    begin: () => Computation<T>,
   ): Promise<T> {
     if (signal?.aborted) return givenUp
     // The digest has one length, so that no two pairs give the same text.
     const key = createHmac('sha256', this.#key).update(password).digest('base64') + stored
-    const shared = this.#underWay.get(key) ?? this.#begin(key, compute)
+    const shared = this.#underWay.get(key) ?? this.#begin(key, begin)
     shared.waiting++
     try {
       return await until(shared.result, signal, givenUp)
@@ -31,29 +31,26 @@ export class SharedVerifications<T> {
     }
   }
 
-  #begin(key: string, compute: (signal: AbortSignal) => Promise<T>): Shared<T> {
-    const abort = new AbortController()
-    const result = compute(abort.signal)
-    const shared: Shared<T> = { abort, waiting: 0, isDone: false, result }
+  #begin(key: string, begin: () => Computation<T>): Shared<T> {
+    const shared: Shared<T> = { ...begin(), waiting: 0 }
     this.#underWay.set(key, shared)
-    const done = () => {
-      shared.isDone = true
-    }
-    result.then(done, done)
     return shared
   }
 
   #end(key: string, shared: Shared<T>): void {
     if (this.#underWay.get(key) === shared) this.#underWay.delete(key)
-    if (!shared.isDone) shared.abort.abort()
+    shared.giveUp()
   }
 }
 
-interface Shared<T> {
-  readonly abort: AbortController
+/** Under way: `giveUp` ends it if it has not ended by itself. */
+export interface Computation<T> {
   readonly result: Promise<T>
+  giveUp(): void
+}
+
+interface Shared<T> extends Computation<T> {
   waiting: number
-  isDone: boolean
 }
 
 function until<T>(result: Promise<T>, signal: AbortSignal | undefined, givenUp: T): Promise<T> {
