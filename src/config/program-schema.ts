@@ -1,5 +1,6 @@
 // Everything an operator can set: the settings of every folder, the driver tables, and the chain nobody wrote down.
 
+import { cacheSettings } from '../cache/cache-settings.js'
 import { databaseSettings } from '../database/database-settings.js'
 import { settings, text } from '../model/setting.js'
 import { usernameSettings } from '../model/username.js'
@@ -8,7 +9,6 @@ import { passwordSettings } from '../password/password-settings.js'
 import { httpSettings } from '../protocols/http/http-settings.js'
 import { logSettings } from '../telemetry/logger.js'
 import { userdbDrivers } from '../userdb/drivers.js'
-import { cacheSettings } from './cache-settings.js'
 import type { Config, ConfigSchema } from './config.js'
 
 const masterSettings = settings({

@@ -9,12 +9,20 @@ export interface Credentials {
   readonly stored: string
 }
 
+/** Something of a request, other than the names that always count, on which an answer can depend. */
+export type CacheKeyPart = Exclude<keyof AuthRequest, 'user' | 'masterUser'>
+
 /** A passdb that shows what it has stored; the engine compares. */
 export interface Passdb {
   /** The driver's name, for logs and traces. */
   readonly driver: string
   /** Its users' mail is on other servers: whoever is found here must not get a mailbox from a later passdb. */
   readonly routes?: boolean
+  /**
+   * What its answer depends on besides the user and the master user: the auth cache keeps one answer for each
+   * difference in these. Absent: its answers are never cached.
+   */
+  readonly cacheKey?: readonly CacheKeyPart[]
   /**
    * Finds the user. Never throws for an expected outcome: a database that does not answer is
    * `internal_failure` with its cause. Must end before `signal` fires or soon after.

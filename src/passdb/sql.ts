@@ -42,6 +42,8 @@ export const sql: PassdbDriver<typeof options> = {
     const passdb: Passdb = {
       driver: 'sql',
       routes: columns.host !== undefined,
+      // The port of a backend is another one for each protocol.
+      cacheKey: columns.host === undefined ? [] : ['protocol'],
       async lookup(request, signal) {
         const account = await accounts.find(request.user, signal)
         if (account.found === 'none') return { result: 'user_unknown' }

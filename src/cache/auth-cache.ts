@@ -1,0 +1,139 @@
+// The auth cache: asks a passdb only when it must, by Dovecot's rules, and answers for it while its database is down.
+// Source: passdb-cache.c, auth-cache.c, auth-request.c:auth_request_save_cache, Dovecot 2.3.19.
+
+import type { AuthRequest } from '../model/auth-request.js'
+import type { Clock } from '../model/clock.js'
+import type { Passdb, PassdbLookup, Refusal } from '../model/passdb.js'
+import { answerText, readAnswerText } from './answer-text.js'
+import { Answers, type AnswersOptions, UNKNOWN } from './answers.js'
+import { cacheKey } from './cache-key.js'
+import type { CacheSettings } from './cache-settings.js'
+import { type CacheStats, statsOf } from './cache-stats.js'
+import { CachedPassword } from './cached-password.js'
+import { countsSince, noCounts } from './counts.js'
+import type { Entry } from './entries.js'
+import { Flights } from './flights.js'
+import { isMeantBy } from './flush-masks.js'
+
+export interface PassdbQuestion {
+  /** The passdb's name in the configuration. */
+  readonly name: string
+  readonly passdb: Passdb
+  readonly request: AuthRequest
+  /** A lookup shows what is stored and compares nothing. */
+  readonly asked: 'verify' | 'lookup'
+  /** Do not believe the entry that is there: a wrong password made it doubtful. */
+  readonly again?: boolean
+}
+
+export interface CachedLookup {
+  readonly found: PassdbLookup
+  /**
+   * `none`: this passdb is never cached. `expired`: there was an entry, and the database was asked again. `stale`: it was
+   * asked in vain, and the expired entry answered.
+   */
+  readonly cache: 'none' | 'hit' | 'miss' | 'expired' | 'stale'
+  /** What is known of the user's password; absent where nothing was kept. */
+  readonly password?: CachedPassword
+  /** With `stale`: why the database did not answer. */
+  readonly failure?: Refusal<'internal_failure'>
+}
+
+export interface AuthCache {
+  /** Answers from the cache or asks the passdb; rejects only when the passdb does. */
+  lookup(question: PassdbQuestion): Promise<CachedLookup>
+  /** Forgets the users that a mask matches (`*` and `?`), everybody without masks; how many entries that were. */
+  flush(masks?: readonly string[]): number
+  /** Since the start. */
+  stats(): CacheStats
+  /** Since the last reset. */
+  statsSinceReset(): CacheStats
+  /** Nothing is forgotten; the counts of statsSinceReset begin at 0 again. */
+  resetStats(): void
+}
+
+/** The cache that the settings ask for; undefined when they ask for none, as in Dovecot. */
+export function createAuthCache(settings: CacheSettings, clock: Clock): AuthCache | undefined {
+  if (settings.auth_cache_size === 0 || settings.auth_cache_ttl === 0) return undefined
+  const options: AnswersOptions = {
+    sizeBytes: settings.auth_cache_size,
+    ttlMs: settings.auth_cache_ttl,
+    negativeTtlMs: settings.auth_cache_negative_ttl,
+  }
+  const answers = new Answers(options, clock)
+  let atReset = noCounts()
+  const flights = new Flights<Fresh>()
+  const passwordOf = (entry: Entry) => new CachedPassword(entry, answers, settings.auth_cache_fast_verify)
+
+  return {
+    lookup: async question => {
+      const { passdb, request, again } = question
+      if (passdb.cacheKey === undefined) return { found: await passdb.lookup(request), cache: 'none' }
+      const key = cacheKey({ kind: 'P', name: question.name }, request, passdb.cacheKey)
+      const known = again ? undefined : answers.find(key)
+      if (known && !known.expired) return { ...fromEntry(known.entry), cache: 'hit' }
+
+      const { found, entry } = await askOnce(key, question)
+      const cache = known || again ? 'expired' : 'miss'
+      if (entry && !entry.gone) return { found, cache, password: passwordOf(entry) }
+      const stale = again ? undefined : fallback(key, found)
+      return stale ?? { found, cache }
+    },
+    flush: masks => {
+      const isMeant = isMeantBy(masks)
+      flights.callBack(isMeant)
+      return answers.forgetAll(isMeant)
+    },
+    stats: () => statsOf(answers, answers.counts),
+    statsSinceReset: () => statsOf(answers, countsSince(atReset, answers.counts)),
+    resetStats: () => {
+      atReset = { ...answers.counts }
+    },
+  }
+
+  function fromEntry(entry: Entry): Pick<CachedLookup, 'found' | 'password'> {
+    if (entry.value === UNKNOWN) return { found: { result: 'user_unknown' } }
+    return { found: { result: 'ok', ...readAnswerText(entry.value) }, password: passwordOf(entry) }
+  }
+
+  function askOnce(key: string, { passdb, request, asked }: PassdbQuestion): Promise<Fresh> {
+    return flights.join(key, async isCurrent => {
+      const askedAt = clock.now()
+      const found = await passdb.lookup(request)
+      if (!isCurrent() || isOutage(found)) return { found }
+      const value = keptValue(found)
+      if (value !== undefined)
+        return { found, entry: answers.insert(key, value, askedAt, asked === 'lookup') }
+      answers.forget(key)
+      return { found }
+    })
+  }
+
+  /** "Falling back to expired data from cache" (auth-request.c). */
+  function fallback(key: string, failure: PassdbLookup): CachedLookup | undefined {
+    if (!isOutage(failure)) return undefined
+    const entry = answers.peek(key)
+    if (entry === undefined) return undefined
+    answers.counts.staleServed++
+    return { ...fromEntry(entry), cache: 'stale', failure }
+  }
+}
+
+interface Fresh {
+  readonly found: PassdbLookup
+  /** Absent: an answer that is not kept. */
+  readonly entry?: Entry
+}
+
+type Outage = Refusal<'internal_failure'> & { readonly cause: unknown }
+
+/** The database did not answer. Trouble without a cause is an answer: a row that makes no sense. */
+function isOutage(found: PassdbLookup): found is Outage {
+  return found.result === 'internal_failure' && found.cause !== undefined
+}
+
+/** Kept are users who can log in and names that nobody has. What a disabled or broken account had is forgotten. */
+function keptValue(found: PassdbLookup): string | undefined {
+  if (found.result === 'ok') return answerText(found)
+  return found.result === 'user_unknown' ? UNKNOWN : undefined
+}
