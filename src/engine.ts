@@ -6,6 +6,7 @@ import type { ChainedUserdb } from './auth/chained-userdb.js'
 import { createAuth } from './auth/create-auth.js'
 import { compileLinkFields } from './auth/field-templates.js'
 import { createChain } from './auth/passdb-chain.js'
+import type { AuthCache } from './cache/auth-cache.js'
 import type { HomingConfig } from './config/program-schema.js'
 import { createDatabases, type Database, type Databases } from './database/open-database.js'
 import type { AuthEvent } from './model/auth-event.js'
@@ -33,13 +34,15 @@ export interface EngineDeps {
   readonly report: (event: AuthEvent) => void
   /** Told of what works but should not stay so. */
   readonly warn: (message: string) => void
+  /** Absent: every question asks the databases. */
+  readonly cache?: AuthCache | undefined
 }
 
 /**
  * Opens everything the configuration names. A database that is down does not stop it. Throws ConfigError for
  * settings that can never work, with nothing left open.
  */
-export async function openEngine(config: HomingConfig, { report, warn }: EngineDeps): Promise<Engine> {
+export async function openEngine(config: HomingConfig, { report, warn, cache }: EngineDeps): Promise<Engine> {
   const { settings } = config
   const databases = createDatabases(settings, { warn })
   const verifier = createPasswordVerifier(settings)
@@ -63,6 +66,7 @@ export async function openEngine(config: HomingConfig, { report, warn }: EngineD
       masterUserSeparator: settings.auth_master_user_separator,
       verifier,
       clock: systemClock,
+      ...(cache && { cache }),
       report,
     })
     return { auth, verifier, databases, database: databases.open(settings.database_url), close }

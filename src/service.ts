@@ -1,19 +1,26 @@
 // The composition root: a configuration in, a service that starts and stops out.
 
+import { type AuthCache, createAuthCache } from './cache/auth-cache.js'
+import { statsLines } from './cache/cache-stats.js'
 import { formatListenAddress, type ListenAddress, parseListenAddress } from './config/listen-address.js'
 import type { HomingConfig } from './config/program-schema.js'
 import { type Engine, openEngine } from './engine.js'
+import { systemClock } from './model/clock.js'
 import { ConfigError } from './model/config-error.js'
 import { type HttpListener, openHttpListener } from './protocols/http/listen.js'
 import type { Readiness, Services } from './protocols/services.js'
 import { type Logger, type OpenLogger, openLogger } from './telemetry/logger.js'
-import { createMetrics } from './telemetry/metrics.js'
+import { type CacheFigures, createMetrics } from './telemetry/metrics.js'
 import { createAuthReport } from './telemetry/report-auth.js'
 
 export interface Service {
   readonly engine: Engine
   /** Where it answers, port 0 replaced by the real one: `127.0.0.1:8080`, `unix:/run/homing/http.sock`. */
   readonly addresses: readonly string[]
+  /** Forgets everything cached and logs how much that was, in the words of Dovecot's auth process at SIGHUP. */
+  flushCache(): void
+  /** Logs how the cache is doing since the last time, in the words of Dovecot's auth process at SIGUSR2. */
+  logCacheStatistics(): void
   /**
    * Says 503 on /readyz, waits `shutdown_delay`, stops listening, lets every request that has begun finish, and
    * closes everything. Never throws.
@@ -30,9 +37,12 @@ export async function startService(config: HomingConfig): Promise<Service> {
   const logger = openLogger(settings)
   const { log } = logger
   const metrics = createMetrics()
+  const cache = createAuthCache(settings, systemClock)
+  if (cache) metrics.watchCache(() => cacheFigures(cache))
   const engine = await openEngine(config, {
     report: createAuthReport(log, metrics),
     warn: message => log.warn(message),
+    cache,
   })
   let stopping = false
   const services: Services = {
@@ -53,7 +63,20 @@ export async function startService(config: HomingConfig): Promise<Service> {
     for (const text of settings.listen) open.push(await openHttpListener(services, settings, addressOf(text)))
     const addresses = open.map(({ address }) => formatListenAddress(address))
     log.info({ addresses }, 'ready')
-    return { engine, addresses, stop }
+    return {
+      engine,
+      addresses,
+      flushCache: () => {
+        const entries = cache?.flush() ?? 0
+        log.info({ entries }, `SIGHUP received, ${entries} cache entries flushed`)
+      },
+      logCacheStatistics: () => {
+        if (cache === undefined) return log.info('SIGUSR2 received, there is no auth cache (auth_cache_size)')
+        for (const line of statsLines(cache.statsSinceReset())) log.info(line)
+        cache.resetStats()
+      },
+      stop,
+    }
   } catch (error) {
     await closeAll()
     throw error
@@ -89,6 +112,11 @@ async function migrateEmbedded({ database }: Engine, log: Logger): Promise<void>
       ? `${database.name} was made by a newer Homing; start that version, or name another file in database_url`
       : `${database.name} is being migrated by another process; try again when that has ended`,
   )
+}
+
+function cacheFigures(cache: AuthCache): CacheFigures {
+  const { hits, negativeHits, misses, expired, ...figures } = cache.stats()
+  return { ...figures, lookups: { hit: hits, negative_hit: negativeHits, miss: misses, expired } }
 }
 
 /** The configuration has been checked: an address that cannot be read is one that was never checked. */

@@ -1,5 +1,6 @@
 // The engine: names, then the chain, then the output firewall, then one event for whoever keeps the log.
 
+import type { AuthCache } from '../cache/auth-cache.js'
 import type { AuthEvent } from '../model/auth-event.js'
 import type { AuthRequest } from '../model/auth-request.js'
 import type { Clock } from '../model/clock.js'
@@ -29,13 +30,15 @@ export interface AuthOptions {
   readonly masterUserSeparator: string
   readonly verifier: Pick<PasswordVerifier, 'verify' | 'verifyNothing'>
   readonly clock: Clock
+  /** Absent: every question asks the databases. */
+  readonly cache?: AuthCache
   /** Told of every answered question, once. */
   readonly report: (event: AuthEvent) => void
 }
 
-/** Makes the engine. It keeps nothing between requests. */
+/** Makes the engine. It keeps nothing between requests but what is in the cache. */
 export function createAuth(options: AuthOptions): Auth {
-  const { chain, userdbs, usernameRules, masterUserSeparator, verifier, clock, report } = options
+  const { chain, userdbs, usernameRules, masterUserSeparator, verifier, clock, cache, report } = options
   return {
     authenticate: async (incoming, password) => {
       const startedAt = clock.now()
@@ -50,7 +53,7 @@ export function createAuth(options: AuthOptions): Auth {
         'lookup',
         incoming,
         startedAt,
-        await walkChain(chain, request, askToLookUp(clock), 'lookup'),
+        await walkChain(chain, request, askToLookUp(clock, cache), 'lookup'),
       )
     },
     lookupUserdb: async incoming => {
@@ -68,7 +71,9 @@ export function createAuth(options: AuthOptions): Auth {
 
   /** userdb-static.c:static_credentials_callback (2.3.19): whoever may not log in is unknown to it. */
   async function passdbsKnow(request: AuthRequest): Promise<UserdbResult> {
-    const { result } = await walkChain(chain, request, askToLookUp(clock), 'lookup')
+    const { result } = withoutStaleRefusal(
+      await walkChain(chain, request, askToLookUp(clock, cache), 'lookup'),
+    )
     if (result === 'ok') return 'ok'
     return result === 'internal_failure' || result === 'scheme_not_available'
       ? 'internal_failure'
@@ -85,7 +90,7 @@ export function createAuth(options: AuthOptions): Auth {
     if (hasIllegalCharacters(password)) {
       return refused(incoming, 'Attempted login with password having illegal chars')
     }
-    const ask = askToVerify(password, verifier, clock)
+    const ask = askToVerify(password, verifier, clock, cache)
     const loginUser = 'loginUser' in names ? names.loginUser : undefined
     if (loginUser === undefined) {
       const request = requestFor(incoming, names.user)
@@ -106,7 +111,7 @@ export function createAuth(options: AuthOptions): Auth {
     startedAt: number,
     walked: ChainOutcome,
   ): AuthOutcome {
-    const checked = throughFirewall(walked)
+    const checked = throughFirewall(withoutStaleRefusal(walked))
     tell(question, incoming, startedAt, checked)
     const { result, request, fields, trace, credentials } = checked
     const reason = reasonForPeer(result, walked)
@@ -171,6 +176,17 @@ function refused(
   result: FinalResult = 'user_unknown',
 ): ChainOutcome {
   return { result, request: requestFor(incoming, incoming.user), fields: noFields, trace: [], reason }
+}
+
+/**
+ * "No such user" counts only from a database that answered. An expired entry lets the walk go on, so that whoever is
+ * known further down gets in while the database is down.
+ */
+function withoutStaleRefusal(walked: ChainOutcome): ChainOutcome {
+  if (walked.result !== 'user_unknown' && walked.result !== 'password_mismatch') return walked
+  const stale = walked.trace.find(step => step.cache === 'stale')
+  if (stale === undefined) return walked
+  return { ...walked, result: 'internal_failure', reason: stale.reason ?? 'only an expired entry said no' }
 }
 
 /** Fields leave only with an `ok`, and only when none of them could hurt Dovecot: else nothing leaves. */

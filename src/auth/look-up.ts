@@ -1,13 +1,13 @@
-// The one place where a passdb is asked, and where an exception of a driver becomes `internal_failure`.
+// The one place where a passdb is asked, through the auth cache if there is one, and where an exception of a driver becomes `internal_failure`.
 
+import type { AuthCache, CachedLookup } from '../cache/auth-cache.js'
 import type { AuthRequest } from '../model/auth-request.js'
 import { type ExtraFields, noFields } from '../model/extra-fields.js'
 import type { PassdbLookup } from '../model/passdb.js'
 import type { ChainedPassdb } from './chained-passdb.js'
 import { setLinkFields } from './link-fields.js'
 
-export interface LookedUp {
-  readonly found: PassdbLookup
+export interface LookedUp extends CachedLookup {
   /** What this link alone says, its default and override fields included; empty unless it found the user. */
   readonly fields: ExtraFields
   /**
@@ -17,27 +17,57 @@ export interface LookedUp {
   readonly fieldsBeforePassword: ExtraFields
 }
 
+/** How a link is asked. */
+export interface LookUpOptions {
+  readonly cache: AuthCache | undefined
+  readonly asked: 'verify' | 'lookup'
+  /** Past the entry that is in the cache. */
+  readonly again?: boolean
+}
+
 /** Asks the database behind a link. Never throws: trouble there is never "no such user". */
-export async function lookUp(link: ChainedPassdb, request: AuthRequest): Promise<LookedUp> {
-  let found: PassdbLookup
-  try {
-    found = await link.passdb.lookup(request)
-  } catch (cause) {
-    return nothing({ result: 'internal_failure', reason: 'the passdb driver failed', cause })
-  }
-  if (found.result !== 'ok') return nothing(found)
+export async function lookUp(
+  link: ChainedPassdb,
+  request: AuthRequest,
+  options: LookUpOptions,
+): Promise<LookedUp> {
+  const looked = await lookUpCached(link, request, options)
+  const { found } = looked
+  if (found.result !== 'ok') return { ...looked, fields: noFields, fieldsBeforePassword: noFields }
   if (link.defaultFields.length === 0 && link.overrideFields.length === 0) {
-    return { found, fields: found.fields, fieldsBeforePassword: found.fields }
+    return { ...looked, fields: found.fields, fieldsBeforePassword: found.fields }
   }
   const before = { user: request.user, loginUser: undefined, fields: noFields }
   const withoutOverrides = { ...link, overrideFields: [] }
   return {
-    found,
+    ...looked,
     fields: setLinkFields(before, link, found.fields).fields,
     fieldsBeforePassword: setLinkFields(before, withoutOverrides, found.fields).fields,
   }
 }
 
-function nothing(found: PassdbLookup): LookedUp {
-  return { found, fields: noFields, fieldsBeforePassword: noFields }
+/** A deny link is a lock, and what locks must bite at once: it is never cached. */
+async function lookUpCached(
+  { name, passdb, deny }: ChainedPassdb,
+  request: AuthRequest,
+  { cache, asked, again = false }: LookUpOptions,
+): Promise<CachedLookup> {
+  try {
+    if (cache === undefined || deny) return { found: await passdb.lookup(request), cache: 'none' }
+    return await cache.lookup({ name, passdb, request, asked, again })
+  } catch (cause) {
+    return { found: driverFailed(cause), cache: 'none' }
+  }
+}
+
+function driverFailed(cause: unknown): PassdbLookup {
+  return { result: 'internal_failure', reason: 'the passdb driver failed', cause }
+}
+
+/** For the trace: why an expired entry answered. */
+export function staleReason({ failure }: CachedLookup): { staleReason?: string } {
+  if (failure === undefined) return {}
+  const { reason, cause } = failure
+  const why = reason ?? (cause instanceof Error ? cause.message : String(cause))
+  return { staleReason: `Falling back to expired data from cache: ${why}` }
 }

@@ -1,18 +1,20 @@
 // One passdb, without a password: for LMTP, doveadm, and mechanisms that Dovecot computes from the stored hash.
 
+import type { AuthCache } from '../cache/auth-cache.js'
 import type { Clock } from '../model/clock.js'
 import type { PassdbReply } from '../model/passdb.js'
 import { withDefaultScheme } from '../password/stored-password.js'
 import { refusalByFields, withoutPastDelay } from './deciding-fields.js'
-import { lookUp } from './look-up.js'
+import { lookUp, staleReason } from './look-up.js'
 import type { Ask } from './passdb-chain.js'
 
 /** How the chain asks a link for what it has stored. */
-export function askToLookUp(clock: Clock): Ask {
+export function askToLookUp(clock: Clock, cache?: AuthCache): Ask {
   return async (link, request) => {
     const startedAt = clock.now()
-    const { found, fields, fieldsBeforePassword } = await lookUp(link, request)
-    return { reply: replyTo(), cache: 'none', ms: clock.now() - startedAt }
+    const looked = await lookUp(link, request, { cache, asked: 'lookup' })
+    const { found, fields, fieldsBeforePassword } = looked
+    return { reply: replyTo(), cache: looked.cache, ms: clock.now() - startedAt, ...staleReason(looked) }
 
     function replyTo(): PassdbReply {
       if (found.result !== 'ok') return found

@@ -22,6 +22,8 @@ export interface Asked {
   readonly reply: PassdbReply
   readonly cache: TraceStep['cache']
   readonly ms: number
+  /** With `cache: 'stale'`: why the database did not answer. */
+  readonly staleReason?: string
 }
 
 /**
@@ -167,7 +169,8 @@ function renamed(request: AuthRequest, { user, loginUser }: NamedFields): AuthRe
   return loginUser === undefined ? { ...request, user } : { ...request, user, requestedLoginUser: loginUser }
 }
 
-function traceStep(link: ChainedPassdb, { reply, cache, ms }: Asked): TraceStep {
+function traceStep(link: ChainedPassdb, { reply, cache, ms, staleReason }: Asked): TraceStep {
   const step = { passdb: link.name, driver: link.passdb.driver, result: reply.result, cache, ms }
-  return 'reason' in reply && reply.reason !== undefined ? { ...step, reason: reply.reason } : step
+  const reason = staleReason ?? ('reason' in reply ? reply.reason : undefined)
+  return reason === undefined ? step : { ...step, reason }
 }

@@ -1,32 +1,21 @@
 // One passdb, with a password: what the database has, what that means for this password, what its fields allow.
 
+import type { AuthCache } from '../cache/auth-cache.js'
+import type { CachedPassword } from '../cache/cached-password.js'
 import type { AuthRequest } from '../model/auth-request.js'
 import type { Clock } from '../model/clock.js'
 import type { ExtraFields } from '../model/extra-fields.js'
 import type { PassdbLookup, PassdbReply } from '../model/passdb.js'
 import type { Password } from '../model/password.js'
-import type { PasswordVerifier } from '../password/password-verifier.js'
+import type { PasswordVerdict, PasswordVerifier, VerifyContext } from '../password/password-verifier.js'
 import { withDefaultScheme } from '../password/stored-password.js'
 import type { ChainedPassdb } from './chained-passdb.js'
 import { refusalByFields, withoutPastDelay } from './deciding-fields.js'
-import { type LookedUp, lookUp } from './look-up.js'
+import { type LookedUp, lookUp, staleReason } from './look-up.js'
 import type { Ask } from './passdb-chain.js'
 
 type Verifier = Pick<PasswordVerifier, 'verify'>
 type Found = Extract<PassdbLookup, { result: 'ok' }>
-
-/** How the chain asks a link whether this password is right. */
-export function askToVerify(password: Password, verifier: Verifier, clock: Clock): Ask {
-  return async (link, request, passwordVerified) => {
-    const startedAt = clock.now()
-    const { found, ...said } = await lookUp(link, request)
-    const reply: PassdbReply =
-      found.result === 'ok'
-        ? await judge(link, request, found, said, passwordVerified, { password, verifier, clock })
-        : found
-    return { reply, cache: 'none', ms: clock.now() - startedAt }
-  }
-}
 
 interface Judging {
   readonly password: Password
@@ -34,20 +23,54 @@ interface Judging {
   readonly clock: Clock
 }
 
+/** How the chain asks a link whether this password is right. */
+export function askToVerify(password: Password, verifier: Verifier, clock: Clock, cache?: AuthCache): Ask {
+  const judging: Judging = { password, verifier: onceForEach(verifier), clock }
+  return async (link, request, passwordVerified) => {
+    const startedAt = clock.now()
+    let looked = await lookUp(link, request, { cache, asked: 'verify' })
+    let reply = await judge(link, request, looked, passwordVerified, judging)
+    if (reply.result === 'password_mismatch' && looked.cache === 'stale') {
+      // What is right now only the database knows, and it does not say.
+      reply = looked.failure ?? { result: 'internal_failure' }
+    } else if (reply.result === 'password_mismatch' && isDoubtful(looked)) {
+      looked = await lookUp(link, request, { cache, asked: 'verify', again: true })
+      reply = await judge(link, request, looked, passwordVerified, judging)
+    }
+    return { reply, cache: looked.cache, ms: clock.now() - startedAt, ...staleReason(looked) }
+  }
+}
+
+function isDoubtful({ cache, password }: LookedUp): boolean {
+  return cache === 'hit' && password?.mismatchIsDoubtful === true
+}
+
+/** Compares one password with the same stored value once: asking the database again mostly brings the same. */
+function onceForEach(verifier: Verifier): Verifier {
+  let last: { key: string; verdict: Promise<PasswordVerdict> } | undefined
+  return {
+    verify: (stored, password, context) => {
+      const key = JSON.stringify([stored, context.user])
+      if (last?.key !== key) last = { key, verdict: verifier.verify(stored, password, context) }
+      return last.verdict
+    },
+  }
+}
+
 async function judge(
   link: ChainedPassdb,
   request: AuthRequest,
-  found: Found,
-  { fields, fieldsBeforePassword }: Omit<LookedUp, 'found'>,
+  { found, fields, fieldsBeforePassword, password }: LookedUp,
   passwordVerified: boolean,
   judging: Judging,
 ): Promise<PassdbReply> {
+  if (found.result !== 'ok') return found
   const ok: PassdbReply = { result: 'ok', fields: found.fields }
   // Who is found in a deny link is refused, whatever else the link says: `fail` must not let him pass as unknown.
   if (link.deny) return ok
   if (fieldsBeforePassword.has('noauthenticate')) return { result: 'next', fields: found.fields }
   if (!passwordVerified) {
-    const refused = await refusedPassword(link, request, found, fieldsBeforePassword, judging)
+    const refused = await refusedPassword(link, request, found, fieldsBeforePassword, judging, password)
     if (refused) return refused
   }
   const now = judging.clock.unixSeconds()
@@ -63,6 +86,7 @@ async function refusedPassword(
   found: Found,
   fields: ExtraFields,
   { password, verifier }: Judging,
+  cached: CachedPassword | undefined,
 ): Promise<PassdbReply | undefined> {
   const stored = found.credentials?.stored
   if (stored === undefined || stored === '') {
@@ -70,10 +94,9 @@ async function refusedPassword(
     return { result: 'password_mismatch', reason: 'No password returned (and no nopassword)' }
   }
   // A password that is stored counts although `nopassword` is set too, as in 2.3: the stricter of the two.
-  const verdict = await verifier.verify(withDefaultScheme(stored, link.defaultPasswordScheme), password, {
-    user: request.user,
-    originalUser: request.originalUser,
-  })
+  const full = withDefaultScheme(stored, link.defaultPasswordScheme)
+  const names = { user: request.user, originalUser: request.originalUser }
+  const verdict = await compare(full, password, names, verifier, cached)
   switch (verdict.verdict) {
     case 'match':
       return undefined
@@ -85,4 +108,19 @@ async function refusedPassword(
     case 'unavailable':
       return { result: 'internal_failure', reason: verdict.reason }
   }
+}
+
+/** As the verifier compares; at once for a password that the cache knows to be right for this stored value. */
+async function compare(
+  stored: string,
+  password: Password,
+  names: Required<Pick<VerifyContext, 'user' | 'originalUser'>>,
+  verifier: Verifier,
+  cached: CachedPassword | undefined,
+): Promise<PasswordVerdict> {
+  const proof = { stored, password, ...names }
+  if (cached?.wasRight(proof)) return { verdict: 'match' }
+  const verdict = await verifier.verify(stored, password, names)
+  if (verdict.verdict === 'match') cached?.verified(proof)
+  return verdict
 }

@@ -30,12 +30,15 @@ export class CachedPassword {
     return true
   }
 
-  /** Notes how a comparison with the stored value ended; of a right password it keeps the digest. */
-  compared(proof: Proof, isRight: boolean): void {
+  /**
+   * Notes that this password was found to be right; what it was right for is in the proof. A wrong one needs no note: it
+   * makes the database be asked again, and the entry that comes then begins without a success.
+   */
+  verified(proof: Proof): void {
     const entry = this.#entry
     if (entry.gone) return
-    entry.lastSuccess = isRight
-    if (!isRight || !this.#remembers) return
+    entry.lastSuccess = true
+    if (!this.#remembers) return
     if (entry.digest >= 0) this.#answers.digests.wipe(entry.digest)
     entry.digest = this.#answers.digests.keep(proof)
   }

@@ -8,7 +8,7 @@ export interface Entry {
   readonly bytes: number
   /** On the monotonic clock: when the database was asked. */
   readonly createdAt: number
-  /** The last password that was compared with this entry was right. */
+  /** A password was found to be right by this entry, or nobody has given one: a wrong one then means little. */
   lastSuccess: boolean
   /** Where the digest of that password is; -1: there is none. */
   digest: number

@@ -13,6 +13,7 @@ export const serve: Command = {
   operands: '',
   operandCount: { minimum: 0, maximum: 0 },
   summary: 'runs the service until SIGTERM or SIGINT; a second signal ends it at once',
+  details: 'SIGHUP flushes the auth cache, SIGUSR2 logs its statistics.',
   examples: ['homing serve --config /etc/homing.toml', 'homing serve --demo'],
   options: {
     listen: {
@@ -33,6 +34,7 @@ async function runService(call: Call): Promise<ExitCode> {
   const service = await start(config)
   if (demo) await addDemoUsers(service.engine.database, config.settings)
   await call.terminal.print(readyLine(call, config, service))
+  process.on('SIGHUP', () => service.flushCache()).on('SIGUSR2', () => service.logCacheStatistics())
   if (demo) await call.terminal.print(demoGuide(service.addresses, config.settings.api_token))
   return stopped(service, config)
 }

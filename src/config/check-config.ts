@@ -33,12 +33,7 @@ export function checkConfig(config: Config, schema: ConfigSchema, surroundings: 
       ...chain.problems,
       ...findDatabaseFaults(placed),
     ],
-    warnings: [
-      ...chain.warnings,
-      ...readableSecrets(placed, surroundings),
-      ...tinyCache(config),
-      ...unusedCache(config),
-    ],
+    warnings: [...chain.warnings, ...readableSecrets(placed, surroundings), ...tinyCache(config)],
   }
 }
 
@@ -114,15 +109,4 @@ function tinyCache({ settings, origins }: Config): ConfigProblem[] {
   if (!origin || bytes === 0 || bytes >= SMALL_CACHE_BYTES) return []
   const wrong = `the cache has ${bytes} bytes, room for a few dozen users at most`
   return [{ source: origin.source, key: 'auth_cache_size', wrong, right: '"16M" for some 100,000 users' }]
-}
-
-/** Said until there is a cache, so that nobody counts on one. */
-function unusedCache({ origins }: Config): ConfigProblem[] {
-  const keys = ['auth_cache_size', 'auth_cache_ttl', 'auth_cache_negative_ttl'].filter(key =>
-    origins.has(key),
-  )
-  const source = origins.get(keys[0] ?? '')?.source
-  if (source === undefined) return []
-  const wrong = 'this version has no auth cache yet: every login asks the database'
-  return [{ source, key: keys.join(', '), wrong }]
 }

@@ -2,12 +2,15 @@
 
 import type { FinalResult, PassdbResult } from './passdb-result.js'
 
-/** One step through the chain. `cache` says what the auth cache had to offer. */
+/**
+ * One step through the chain. `cache` says what the auth cache had to offer: `expired` means that the database was asked
+ * again, `stale` that it was asked in vain and the expired entry answered.
+ */
 export interface TraceStep {
   readonly passdb: string
   readonly driver: string
   readonly result: PassdbResult
-  readonly cache: 'none' | 'hit' | 'miss' | 'expired'
+  readonly cache: 'none' | 'hit' | 'miss' | 'expired' | 'stale'
   readonly ms: number
   readonly reason?: string
 }

@@ -8,7 +8,27 @@ const questions = ['verify', 'lookup', 'userdb'] as const
 /** Upper bounds of the latency buckets in seconds: from a lookup in memory to Dovecot's patience. */
 const bucketSeconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 
+/** What the metrics show of the auth cache; counts since the start. */
+export interface CacheFigures {
+  readonly lookups: Readonly<Record<CacheLookup, number>>
+  readonly staleServed: number
+  readonly fastVerifications: number
+  readonly positive: CacheShareFigures
+  readonly negative: CacheShareFigures
+}
+
+const cacheLookups = ['hit', 'negative_hit', 'miss', 'expired'] as const
+type CacheLookup = (typeof cacheLookups)[number]
+
+interface CacheShareFigures {
+  readonly entries: number
+  readonly bytes: number
+  readonly evictions: number
+}
+
 export interface Metrics {
+  /** From now on the auth cache's figures are among the metrics. */
+  watchCache(figures: () => CacheFigures): void
   /** Counts one answered question. Cheap: a few additions. */
   countAuth(event: AuthEvent): void
   /** Counts an exception that should never have happened. */
@@ -63,6 +83,7 @@ export function createMetrics(): Metrics {
       histogram[bucket] = (histogram[bucket] ?? 0) + 1
       sums[q] = (sums[q] ?? 0) + seconds
     },
+    watchCache: figures => registerCache(registry, figures),
     countBug: () => {
       bugs++
     },
@@ -70,6 +91,64 @@ export function createMetrics(): Metrics {
       contentType: registry.contentType,
       text: (await registry.metrics()) + formatHistogram(buckets, sums),
     }),
+  }
+}
+
+function registerCache(registry: Registry, figures: () => CacheFigures): void {
+  const registers = [registry]
+  const shares = ['positive', 'negative'] as const
+  new Counter({
+    name: 'homing_auth_cache_lookups_total',
+    help: 'What the auth cache had for a question to a passdb or userdb; negative_hit: it knew that there is no such user',
+    labelNames: ['result'],
+    registers,
+    collect() {
+      this.reset()
+      const { lookups } = figures()
+      for (const result of cacheLookups) this.inc({ result }, lookups[result])
+    },
+  })
+  new Counter({
+    name: 'homing_auth_cache_stale_served_total',
+    help: 'Expired entries that answered because the database did not',
+    registers,
+    collect() {
+      this.reset()
+      this.inc(figures().staleServed)
+    },
+  })
+  new Counter({
+    name: 'homing_auth_cache_fast_verifications_total',
+    help: 'Passwords that were known to be right by their digest',
+    registers,
+    collect() {
+      this.reset()
+      this.inc(figures().fastVerifications)
+    },
+  })
+  new Counter({
+    name: 'homing_auth_cache_evictions_total',
+    help: 'Entries that had to leave for others, by part: found users and unknown names',
+    labelNames: ['part'],
+    registers,
+    collect() {
+      this.reset()
+      for (const part of shares) this.inc({ part }, figures()[part].evictions)
+    },
+  })
+  for (const [name, what] of [
+    ['entries', 'Entries in the auth cache'],
+    ['bytes', 'Bytes they are accounted for'],
+  ] as const) {
+    new Gauge({
+      name: `homing_auth_cache_${name}`,
+      help: `${what}, by part: found users and unknown names`,
+      labelNames: ['part'],
+      registers,
+      collect() {
+        for (const part of shares) this.set({ part }, figures()[part][name])
+      },
+    })
   }
 }
 

@@ -1,17 +1,25 @@
 // One answered question → one log line and the counters.
 
-import type { AuthEvent } from '../model/auth-event.js'
+import type { AuthEvent, TraceStep } from '../model/auth-event.js'
 import type { Logger } from './logger.js'
 import type { Metrics } from './metrics.js'
 
-/** Writes one line per verdict, in Dovecot's words: trouble on our side as an error, everything else as info. */
+/**
+ * Writes one line per verdict, in Dovecot's words: trouble on our side as an error, an answer from an expired entry as
+ * a warning, everything else as info.
+ */
 export function createAuthReport(log: Logger, metrics: Metrics): (event: AuthEvent) => void {
   return event => {
     metrics.countAuth(event)
-    const level = event.result === 'internal_failure' ? 'error' : 'info'
+    const level = levelOf(event)
     if (!log.isLevelEnabled(level)) return
     log[level](lineOf(event), `${event.question}: ${event.result}`)
   }
+}
+
+function levelOf({ result, trace }: AuthEvent): 'error' | 'warn' | 'info' {
+  if (result === 'internal_failure') return 'error'
+  return trace.some(step => step.cache === 'stale') ? 'warn' : 'info'
 }
 
 function lineOf(event: AuthEvent): Record<string, unknown> {
@@ -24,7 +32,14 @@ function lineOf(event: AuthEvent): Record<string, unknown> {
   if (event.sessionId !== undefined) line.session = event.sessionId
   if (event.reason !== undefined) line.reason = event.reason
   if (event.cause !== undefined) line.cause = event.cause
-  line.passdbs = event.trace.map(step => `${step.passdb}:${step.result}`).join(' ')
+  line.passdbs = event.trace.map(passdbOf).join(' ')
+  const stale = event.trace.find(step => step.cache === 'stale')
+  if (stale?.reason !== undefined) line.stale = stale.reason
   line.ms = Math.round(event.ms * 100) / 100
   return line
+}
+
+/** `local:ok`, and with the cache's part in it: `local:ok/hit`. */
+function passdbOf({ passdb, result, cache }: TraceStep): string {
+  return cache === 'none' ? `${passdb}:${result}` : `${passdb}:${result}/${cache}`
 }
