@@ -8,7 +8,7 @@ import {
   shaCryptShape,
 } from './sha-crypt-engine.js'
 import { wasmShaCrypt } from './wasm/wasm-sha-crypt.js'
-import { webAssembly } from './wasm/web-assembly.js'
+import { type WebAssemblyApi, webAssembly } from './wasm/web-assembly.js'
 
 export interface ShaCryptEngines {
   /** Quickest for one password. */
@@ -20,7 +20,10 @@ export interface ShaCryptEngines {
 }
 
 /** Compiles and tests. What a platform lacks or computes wrong is passed over in favour of node:crypto. */
-export function chooseShaCrypt(hash: ShaCryptHash, api = webAssembly): ShaCryptEngines {
+export function chooseShaCrypt(
+  hash: ShaCryptHash,
+  api: WebAssemblyApi | null = webAssembly ?? null,
+): ShaCryptEngines {
   const refused: string[] = []
   const portable = portableShaCrypt(hash)
   const proved = (width: 'scalar' | 'simd'): ShaCryptEngine | undefined => {
