@@ -34,7 +34,8 @@ async function runService(call: Call): Promise<ExitCode> {
   const service = await start(config)
   if (demo) await addDemoUsers(service.engine.database, config.settings)
   await call.terminal.print(readyLine(call, config, service))
-  process.on('SIGHUP', () => service.flushCache()).on('SIGUSR2', () => service.logCacheStatistics())
+  if (!hangsUp) process.on('SIGHUP', () => service.flushCache())
+  process.on('SIGUSR2', () => service.logCacheStatistics())
   if (demo) await call.terminal.print(demoGuide(service.addresses, config.settings.api_token))
   return stopped(service, config)
 }
@@ -72,14 +73,23 @@ const SPARE_MS = 5000
 /** Ctrl-C in a terminal reaches us twice under npm: from the terminal, and passed on by npm. */
 const SAME_SIGNAL_MS = 500
 
+/** What close-with-grace would end the process for, and we mean something else by. */
+const ownSignals = ['SIGINT', 'SIGTERM', 'SIGUSR2'] as const
+
+/** A terminal that is closed sends SIGHUP too, and then nobody is left to stop us. */
+const hangsUp = process.stdout.isTTY === true
+
 /** Resolves never: close-with-grace ends the process, with 0 after a signal and 1 after a bug. */
 function stopped(service: Service, { settings }: HomingConfig): Promise<ExitCode> {
   const delay = settings.shutdown_delay + settings.shutdown_timeout + SPARE_MS
   return new Promise(() => {
-    const grace = closeWithGrace({ delay, skip: ['SIGINT', 'SIGTERM'] }, async ({ err }) => {
-      if (err) console.error(err)
-      await service.stop()
-    })
+    const grace = closeWithGrace(
+      { delay, skip: hangsUp ? [...ownSignals] : [...ownSignals, 'SIGHUP'] },
+      async ({ err }) => {
+        if (err) console.error(err)
+        await service.stop()
+      },
+    )
     let firstAt: number | undefined
     const stop = (signal: NodeJS.Signals) => {
       if (firstAt === undefined) {
