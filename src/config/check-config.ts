@@ -108,5 +108,5 @@ function tinyCache({ settings, origins }: Config): ConfigProblem[] {
   const origin = origins.get('auth_cache_size')
   if (!origin || bytes === 0 || bytes >= SMALL_CACHE_BYTES) return []
   const wrong = `the cache has ${bytes} bytes, room for a few dozen users at most`
-  return [{ source: origin.source, key: 'auth_cache_size', wrong, right: '"16M" for some 100,000 users' }]
+  return [{ source: origin.source, key: 'auth_cache_size', wrong, right: '"16M" for some 25,000 users' }]
 }
