@@ -59,6 +59,8 @@ export interface RunningHoming {
   log(): Promise<string>
   /** Resolves when a line with all these texts is in the log, which may take a second to be written. */
   waitForLog(...texts: string[]): Promise<void>
+  /** SIGHUP, SIGUSR2 and their like. */
+  signal(signal: NodeJS.Signals): void
   /** SIGTERM, and waits for the end. */
   stop(): Promise<void>
   /** SIGKILL. */
@@ -125,6 +127,7 @@ export async function startHoming({ database, config = '' }: HomingOptions = {})
       throw new Error(`${texts.join(' and ')} are in no line of the log:\n${lines.slice(-20).join('\n')}`)
     },
     start,
+    signal: signal => void child?.kill(signal),
     stop: () => end('SIGTERM'),
     kill: () => end('SIGKILL'),
     hang: () => void child?.kill('SIGSTOP'),
