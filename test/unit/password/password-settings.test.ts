@@ -7,12 +7,12 @@ import { defaultPasswordSettings, passwordSettings } from '../../../src/password
 t.test('the defaults that are printed are the ones that count without a configuration', async t => {
   const declared = Object.entries(passwordSettings.properties).map(([name, schema]) => {
     const declaration = (schema as unknown as { homing: SettingDeclaration }).homing
-    return [name, valueOf(declaration)]
+    return [name, defaultOf(declaration)]
   })
   t.strictSame(Object.fromEntries(declared), defaultPasswordSettings)
 })
 
-function valueOf({ kind, default: text }: SettingDeclaration): unknown {
+function defaultOf({ kind, default: text }: SettingDeclaration): unknown {
   if (kind === 'time') return Object.values(parseTimeInterval(String(text)))[0]
   if (kind === 'size') return Object.values(parseByteSize(String(text)))[0]
   return text
