@@ -76,6 +76,7 @@ function poolOf(settings: PasswordSettings, program: URL | undefined): HashPool 
     threads: settings.auth_hash_workers || availableParallelism(),
     queueLimit: settings.auth_hash_queue_limit,
     timeoutMs: settings.auth_hash_timeout,
+    maxWaitMs: settings.auth_hash_max_wait,
     timeLimitMs: settings.auth_hash_time_limit,
     memoryLimitBytes: settings.auth_hash_memory_limit,
     ...(program ? { program } : {}),

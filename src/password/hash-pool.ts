@@ -12,6 +12,8 @@ export interface HashPoolOptions {
   readonly queueLimit: number
   /** How long a request may wait and be computed, all together. */
   readonly timeoutMs: number
+  /** A request is refused while what waits is expected to take longer than this. */
+  readonly maxWaitMs: number
   /** How long one batch may take before its thread is given up. */
   readonly timeLimitMs: number
   /** How much memory hashes may take that are computed at the same time. */
@@ -44,8 +46,6 @@ const IN_FLIGHT = 2
 const SHORT_MS = 25
 /** How many users' oldest requests are looked at for one that may share a pass. */
 const PARTNER_SCAN = 16
-/** A request is accepted while what waits is expected to be done within this part of its deadline. */
-const ACCEPTED_WAIT = 0.6
 const HEAT_MS = 80
 const START_LIMIT_MS = 15_000
 const RESTART_PAUSE_MS = 250
@@ -67,8 +67,7 @@ export class HashPool {
 
   constructor(options: HashPoolOptions) {
     this.#options = options
-    const acceptedMs = options.timeoutMs * ACCEPTED_WAIT * options.threads
-    this.#queue = new HashQueue(options.queueLimit, acceptedMs)
+    this.#queue = new HashQueue(options.queueLimit, options.maxWaitMs * options.threads)
     this.#warm = new Promise(resolve => {
       this.#announceWarm = resolve
     })

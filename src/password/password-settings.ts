@@ -13,8 +13,12 @@ export const passwordSettings = settings({
     maximum: 256,
   }),
   auth_hash_timeout: time(
-    'How long a password may wait for its hash before it is an internal failure',
-    '5 secs',
+    'How long a password may take, waiting and hashing, before it is an internal failure; room for two of auth_hash_time_limit',
+    '10 secs',
+  ),
+  auth_hash_max_wait: time(
+    'A password that would probably wait longer for a thread is an internal failure at once; less than the caller waits',
+    '1 sec',
   ),
   auth_hash_time_limit: time('How long one hash may take; then its thread is replaced', '4 secs'),
   auth_hash_queue_limit: wholeNumber('How many passwords may wait for a thread', 1024, {
@@ -56,6 +60,7 @@ export const defaultPasswordSettings: PasswordSettings = {
   auth_allow_weak_schemes: false,
   auth_hash_workers: 0,
   auth_hash_timeout: 10_000,
+  auth_hash_max_wait: 1000,
   auth_hash_time_limit: 4000,
   auth_hash_queue_limit: 1024,
   auth_hash_max_rounds: 1_000_000,

@@ -9,7 +9,11 @@ import { schemes } from '../../../src/password/schemes.js'
 import { type DoveadmVerdict, type DovecotVersion, findDoveadm } from './doveadm.js'
 
 const user = 'Anna@example.org'
-const verifier = createPasswordVerifier({ auth_allow_weak_schemes: true, auth_hash_timeout: 120_000 })
+const verifier = createPasswordVerifier({
+  auth_allow_weak_schemes: true,
+  auth_hash_timeout: 120_000,
+  auth_hash_max_wait: 120_000,
+})
 t.teardown(() => verifier.close())
 
 async function verdictOf(stored: string, password: string): Promise<DoveadmVerdict> {

@@ -28,7 +28,11 @@ function groupBy(all: readonly PasswordVector[]): Map<string, PasswordVector[]> 
   return groups
 }
 
-const verifier = createPasswordVerifier({ auth_allow_weak_schemes: true, auth_hash_timeout: 120_000 })
+const verifier = createPasswordVerifier({
+  auth_allow_weak_schemes: true,
+  auth_hash_timeout: 120_000,
+  auth_hash_max_wait: 120_000,
+})
 t.teardown(() => verifier.close())
 const verdictOf = async (stored: string, password: string) =>
   (await verifier.verify(stored, new Password(password), { user })).verdict
