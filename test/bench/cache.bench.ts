@@ -1,0 +1,239 @@
+// npm run bench -- cache [--seconds N] [--entries N]
+//
+// What the auth cache costs and what it saves: bytes an entry takes, the time of a hit in a small and in a big cache,
+// cached lookups beside a bare Fastify route, and repeated logins of SHA512-CRYPT users beside Dovecot 2.3's own cache.
+
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { parseArgs } from 'node:util'
+import { startDovecotAuth } from '../conformance/chain/dovecot-auth.js'
+import { type MariadbServer, startMariadb, whyNoMariadb } from '../system/mariadb-server.js'
+import type { LoadResult } from './load-result.js'
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '4' },
+    entries: { type: 'string', default: '1000000' },
+    rounds: { type: 'string', default: '3' },
+  },
+})
+const timing = { warmupMs: 2000, durationMs: Number(values.seconds) * 1000 }
+const rounds = Number(values.rounds)
+const USERS = 1000
+const PASSWORD = 'secret-pw'
+const nameOf = (index: number) => `l${String(index).padStart(7, '0')}@local.test`
+const sample = Array.from({ length: USERS }, (_, index) => nameOf(index))
+const folder = mkdtempSync(join(tmpdir(), 'homing-bench-'))
+const children: ChildProcess[] = []
+const [serverCore, loadCore] = existsSync('/usr/bin/taskset') ? ['0', '1'] : [undefined, undefined]
+const here = (name: string) => join(import.meta.dirname, name)
+const program = join(import.meta.dirname, '../../src/cli/homing.js')
+
+try {
+  benchMemory()
+  const reason = whyNoMariadb()
+  if (reason === undefined) await benchLogins()
+  else console.log(`logins: not measured, ${reason}`)
+} finally {
+  for (const child of children) child.kill('SIGKILL')
+  rmSync(folder, { recursive: true, force: true })
+}
+
+/** Each size in a process of its own, with nothing else in its memory. */
+function benchMemory(): void {
+  const measure = (entries: number) =>
+    JSON.parse(
+      execFileSync(process.execPath, ['--expose-gc', here('cache-memory.js'), String(entries)]).toString(),
+    ) as { residentBytes: number; accountedBytes: number; hitMicros: number }
+  const small = measure(1000)
+  const big = measure(Number(values.entries))
+  console.log(
+    `\n${values.entries} entries: ${big.residentBytes.toFixed(0)} resident bytes each, accounted as ` +
+      `${big.accountedBytes.toFixed(0)} (${(big.residentBytes / big.accountedBytes).toFixed(2)} times)`,
+  )
+  console.log(
+    `a hit takes ${big.hitMicros.toFixed(2)} µs among ${values.entries} entries, ${small.hitMicros.toFixed(2)} µs ` +
+      `among 1000 (ratio ${(big.hitMicros / small.hitMicros).toFixed(2)}), without HTTP`,
+  )
+}
+
+async function benchLogins(): Promise<void> {
+  const server = await startMariadb()
+  try {
+    await server.createDatabase('bench')
+    const env = { HOMING_DATABASE_URL: server.url('bench'), HOMING_AUTH_CACHE_SIZE: '16M' }
+    execFileSync(process.execPath, [program, 'migrate'], {
+      cwd: folder,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
+    await fill(server)
+
+    const pinned = await startHoming(env, serverCore)
+    const bare = await start([process.execPath, here('bare-route.js')], {}, /^(\d+)$/, serverCore)
+    console.log(`\ncached answers about ${USERS} proxied users, server on one core, 32 in flight`)
+    print(
+      await inTurn({
+        'bare route': () => httpLoad(bare, '/v1/passdb/verify', 'proxy.test', 32, loadCore),
+        'cached lookup': () => httpLoad(pinned, '/v1/passdb/lookup', 'proxy.test', 32, loadCore),
+        'cached verify': () => httpLoad(pinned, '/v1/passdb/verify', 'proxy.test', 32, loadCore),
+      }),
+      'bare route',
+    )
+
+    const homing = await startHoming(env)
+    const contenders: Record<string, () => Promise<LoadResult>> = {
+      'Homing over HTTP': () => httpLoad(homing, '/v1/passdb/verify', 'local.test', 64),
+    }
+    const dovecot = await dovecotWithSql(server)
+    const reference = dovecot ? 'Dovecot 2.3' : 'Homing over HTTP'
+    if (dovecot) contenders['Dovecot 2.3'] = () => dovecotLoad(dovecot.clientSocket)
+    console.log(
+      `\nrepeated logins of ${USERS} SHA512-CRYPT users, caches of 16M, both cores shared by all, 64 in flight`,
+    )
+    print(await inTurn(contenders), reference)
+    await dovecot?.stop()
+  } finally {
+    await server.close()
+  }
+}
+
+async function fill(server: MariadbServer): Promise<void> {
+  const hash = execFileSync(process.execPath, [program, 'pw', '-s', 'SHA512-CRYPT'], {
+    input: PASSWORD,
+    env: { ...process.env },
+  })
+    .toString()
+    .trim()
+  await server.execute(
+    `INSERT INTO local_users (username, password, home, uid, gid, active)
+      SELECT CONCAT('l', LPAD(seq, 7, '0'), '@local.test'), '${hash}', '/srv/mail', 1000, 1000, 1 FROM seq_0_to_${USERS - 1};
+    INSERT INTO proxy_users (username, host, port, ssl_mode, destuser, active)
+      SELECT CONCAT('l', LPAD(seq, 7, '0'), '@proxy.test'), 'backend1.example.com', 143, 'starttls', 'x@b.test', 1
+      FROM seq_0_to_${USERS - 1}`,
+    'bench',
+  )
+}
+
+function startHoming(env: Record<string, string>, core?: string): Promise<number> {
+  const listening = { ...env, HOMING_LISTEN: '127.0.0.1:0' }
+  return start([process.execPath, program, 'serve'], listening, /127\.0\.0\.1:(\d+)/, core)
+}
+
+/** Starts a server; resolves to the port that its output shows first. */
+function start(command: string[], env: Record<string, string>, port: RegExp, core?: string): Promise<number> {
+  const [file = '', ...args] = [...pin(core), ...command]
+  const child = spawn(file, args, {
+    cwd: folder,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  children.push(child)
+  return new Promise((resolve, reject) => {
+    child.on('exit', code => reject(new Error(`the server ended with ${code} before it was ready`)))
+    createInterface(child.stdout).on('line', line => {
+      const found = port.exec(line)
+      if (found) resolve(Number(found[1]))
+    })
+  })
+}
+
+function httpLoad(port: number, path: string, domain: string, inFlight: number, core?: string) {
+  const bodies = sample.map((user, index) =>
+    JSON.stringify({
+      user: user.replace('local.test', domain),
+      password: PASSWORD,
+      protocol: 'imap',
+      mechanism: 'PLAIN',
+      secured: 'tls',
+      remote_ip: '198.51.100.7',
+      session: `s${index}`,
+    }),
+  )
+  return runLoad('http-load.js', { port, path, bodies, inFlight, ...timing }, core)
+}
+
+function dovecotLoad(socket: string): Promise<LoadResult> {
+  const load = { socket, users: sample, password: PASSWORD, connections: 8, perConnection: 8, ...timing }
+  return runLoad('dovecot-load.js', load)
+}
+
+function runLoad(generator: string, load: object, core?: string): Promise<LoadResult> {
+  const file = join(folder, 'load.json')
+  writeFileSync(file, JSON.stringify(load))
+  const [command = '', ...args] = [...pin(core), process.execPath, here(generator), file]
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  return new Promise((resolve, reject) => {
+    let output = ''
+    child.stdout.on('data', (text: Buffer) => {
+      output += text
+    })
+    child.on('exit', code =>
+      code === 0 ? resolve(JSON.parse(output)) : reject(new Error(`the load generator ended with ${code}`)),
+    )
+  })
+}
+
+function pin(core: string | undefined): string[] {
+  return core === undefined ? [] : ['taskset', '-c', core]
+}
+
+/** Every contender once a round, so that a slow minute of the machine hits all of them. */
+async function inTurn(contenders: Record<string, () => Promise<LoadResult>>) {
+  const results = new Map<string, LoadResult[]>()
+  for (let round = 0; round < rounds; round++) {
+    for (const [name, run] of Object.entries(contenders)) {
+      results.set(name, [...(results.get(name) ?? []), await run()])
+    }
+  }
+  return results
+}
+
+function print(table: Map<string, LoadResult[]>, reference: string): void {
+  const median = (name: string, figure: (result: LoadResult) => number) => {
+    const sorted = (table.get(name) ?? []).map(figure).sort((a, b) => a - b)
+    return sorted[Math.floor(sorted.length / 2)] ?? 0
+  }
+  const rateOf = (name: string) => median(name, result => result.requestsPerSecond)
+  for (const [name, results] of table) {
+    const statuses = [...new Set(results.flatMap(result => Object.keys(result.statuses)))].join(' ')
+    console.log(
+      `${name.padEnd(20)} ${rateOf(name).toFixed(0).padStart(7)}/s  p50 ${median(name, r => r.p50Ms).toFixed(2)} ms  ` +
+        `p99 ${median(name, r => r.p99Ms).toFixed(2)} ms  ${(rateOf(name) / rateOf(reference)).toFixed(2)} of ${reference}` +
+        `  (answers: ${statuses})`,
+    )
+  }
+}
+
+/** The guide's local passdb with its auth cache; undefined where there is no Dovecot 2.3 with mysql. */
+async function dovecotWithSql(server: MariadbServer) {
+  if (!existsSync('/usr/lib/dovecot/modules/auth/libdriver_mysql.so') || process.getuid?.() !== 0) {
+    console.log('Dovecot: not measured, it needs root and dovecot-mysql')
+    return undefined
+  }
+  const { port, user, password } = server
+  const config = `
+auth_cache_size = 16M
+auth_cache_ttl = 1 hour
+passdb {
+  driver = sql
+  args = FOLDER/local-sql.conf.ext
+}
+service auth {
+  client_limit = 4000
+}
+`
+  const sql = `
+driver = mysql
+connect = host=127.0.0.1 port=${port} dbname=bench user=${user} password=${password}
+default_pass_scheme = SHA512-CRYPT
+password_query = SELECT password FROM local_users WHERE username = '%u' AND active = 1
+`
+  return startDovecotAuth({ version: '2.3', root: '/' }, { config, files: { 'local-sql.conf.ext': sql } })
+}
+
+// Kept for whoever reads the figures of a cramped machine.
+console.log(`(${readFileSync('/proc/loadavg', 'utf8').split(' ')[0]} was the load average at the end)`)
