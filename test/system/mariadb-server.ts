@@ -2,7 +2,7 @@
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -91,6 +91,16 @@ function foreignServer(given: URL): MariadbServer {
   }
 }
 
+/** SIGSTOP, and waits until no thread of it runs any more: one that still does would answer. */
+function stopThreads(child: ChildProcess | undefined): void {
+  if (child?.pid === undefined) return
+  child.kill('SIGSTOP')
+  const threads = `/proc/${child.pid}/task`
+  const runs = (id: string) => !/^State:\s+T/m.test(readFileSync(`${threads}/${id}/status`, 'utf8'))
+  const deadline = performance.now() + 2000
+  while (existsSync(threads) && readdirSync(threads).some(runs) && performance.now() < deadline);
+}
+
 async function ownServer(options: MariadbServerOptions = {}): Promise<MariadbServer> {
   const binary = serverBinary()
   if (!binary) throw new Error(whyNoMariadb())
@@ -131,7 +141,7 @@ async function ownServer(options: MariadbServerOptions = {}): Promise<MariadbSer
     start,
     stop,
     kill: () => end('SIGKILL'),
-    hang: () => void child?.kill('SIGSTOP'),
+    hang: () => stopThreads(child),
     resume: () => void child?.kill('SIGCONT'),
     restart: async () => {
       await stop()
