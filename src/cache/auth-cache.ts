@@ -14,6 +14,7 @@ import { countsSince, noCounts } from './counts.js'
 import type { Entry } from './entries.js'
 import { Flights } from './flights.js'
 import { isMeantBy } from './flush-masks.js'
+import { type Outage, Outages } from './outages.js'
 
 export interface PassdbQuestion {
   /** The passdb's name in the configuration. */
@@ -63,6 +64,7 @@ export function createAuthCache(settings: CacheSettings, clock: Clock): AuthCach
   const answers = new Answers(options, clock)
   let atReset = noCounts()
   const flights = new Flights<Fresh>()
+  const outages = new Outages()
   const passwordOf = (entry: Entry) => new CachedPassword(entry, answers, settings.auth_cache_fast_verify)
 
   return {
@@ -73,8 +75,10 @@ export function createAuthCache(settings: CacheSettings, clock: Clock): AuthCach
       const known = again ? undefined : answers.find(key)
       if (known && !known.expired) return { ...fromEntry(known.entry), cache: 'hit' }
 
-      const { found, entry } = await askOnce(key, question)
-      const cache = known || again ? 'expired' : 'miss'
+      const mayFallBack = known !== undefined || again === true
+      const standing = mayFallBack ? outages.standing(question.name, clock.now()) : undefined
+      const { found, entry }: Fresh = standing ? { found: standing } : await askOnce(key, question)
+      const cache = mayFallBack ? 'expired' : 'miss'
       if (entry && !entry.gone) return { found, cache, password: passwordOf(entry) }
       const stale = again ? undefined : fallback(key, found)
       return stale ?? { found, cache }
@@ -96,11 +100,16 @@ export function createAuthCache(settings: CacheSettings, clock: Clock): AuthCach
     return { found: { result: 'ok', ...readAnswerText(entry.value) }, password: passwordOf(entry) }
   }
 
-  function askOnce(key: string, { passdb, request, asked }: PassdbQuestion): Promise<Fresh> {
+  function askOnce(key: string, { name, passdb, request, asked }: PassdbQuestion): Promise<Fresh> {
     return flights.join(key, async isCurrent => {
       const askedAt = clock.now()
       const found = await passdb.lookup(request)
-      if (!isCurrent() || isOutage(found)) return { found }
+      if (isOutage(found)) {
+        outages.failed(name, found, clock.now())
+        return { found }
+      }
+      outages.answered(name)
+      if (!isCurrent()) return { found }
       const value = keptValue(found)
       if (value !== undefined)
         return { found, entry: answers.insert(key, value, askedAt, asked === 'lookup') }
@@ -124,8 +133,6 @@ interface Fresh {
   /** Absent: an answer that is not kept. */
   readonly entry?: Entry
 }
-
-type Outage = Refusal<'internal_failure'> & { readonly cause: unknown }
 
 /** The database did not answer. Trouble without a cause is an answer: a row that makes no sense. */
 function isOutage(found: PassdbLookup): found is Outage {

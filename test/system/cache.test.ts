@@ -63,6 +63,14 @@ t.test('a database that is killed under load', { timeout: 120_000 }, async t => 
   const seconds = (performance.now() - startedAt) / 1000
   t.ok(seconds < 5, `recovered after ${seconds.toFixed(1)} s`)
   t.same(wordsOf(await load(homing, [...seen, ...unseen], 1000)), ['200 ok'])
+
+  await sleep(TTL_MS)
+  mariadb.hang()
+  const hanging = await load(homing, seen, 2 * LOAD_MS)
+  mariadb.resume()
+  t.same(wordsOf(hanging), ['200 ok'], 'nor does a database that hangs keep out who was seen before')
+  const slow = hanging.filter(({ ms }) => ms > 500).length
+  t.ok(slow < 30, `${slow} of ${hanging.length} had to wait for it`)
 })
 
 t.test('invented names and wrong passwords at full rate', { timeout: 120_000 }, async t => {

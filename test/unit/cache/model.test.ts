@@ -33,6 +33,8 @@ interface ModelEntry {
 class Model {
   now = 0
   isDown = false
+  /** When the database was last found to be down; who has an entry waits a second before asking again. */
+  foundDownAt: number | undefined
   readonly rows = new Map<string, Row>()
   readonly entries = new Map<string, ModelEntry>()
 
@@ -42,7 +44,11 @@ class Model {
     if (entry === undefined) return this.askDatabase(user, password, 'miss')
     const age = this.now - entry.at
     if (age > (entry.password === undefined ? NEGATIVE_TTL : TTL)) {
-      if (this.isDown) return `${stale(entry, password)} stale`
+      if (this.isInVain()) return `${stale(entry, password)} stale`
+      if (this.isDown) {
+        this.foundDownAt = this.now
+        return `${stale(entry, password)} stale`
+      }
       return this.askDatabase(user, password, 'expired')
     }
     if (entry.password === undefined) return 'user_unknown hit'
@@ -51,12 +57,22 @@ class Model {
       entry.doubtful = true
       return 'ok hit'
     }
-    if (entry.doubtful || age > NEGATIVE_TTL) return this.askDatabase(user, password, 'expired')
+    if (entry.doubtful || age > NEGATIVE_TTL) {
+      return this.isInVain() ? 'internal_failure expired' : this.askDatabase(user, password, 'expired')
+    }
     return 'password_mismatch hit'
   }
 
+  isInVain(): boolean {
+    return this.foundDownAt !== undefined && this.now - this.foundDownAt < 1000
+  }
+
   askDatabase(user: string, password: string | undefined, word: string): string {
-    if (this.isDown) return `internal_failure ${word}`
+    if (this.isDown) {
+      this.foundDownAt = this.now
+      return `internal_failure ${word}`
+    }
+    this.foundDownAt = undefined
     const row = this.rows.get(user) ?? 'unknown'
     if (row === 'user_disabled' || row === 'broken') {
       this.entries.delete(user)
