@@ -1,5 +1,7 @@
 // A table of accounts as the `sql` drivers see it, whatever its columns are called and whichever database holds it.
 
+import type { PasswordReplacement } from '../model/passdb.js'
+
 /** Which column is what: role → column name. `user` is always there; `domain` when the name stands in two columns. */
 export type AccountColumns = Readonly<Record<string, string>> & { readonly user: string }
 
@@ -26,9 +28,25 @@ export interface AccountTableOptions {
   readonly normalise: (storedName: string) => string
 }
 
+export interface StoredPasswordRow {
+  /** The stored name in normalised form. */
+  readonly user: string
+  /** NULL and an empty one are ''. */
+  readonly stored: string
+}
+
 export interface AccountTable {
   /** Finds the account of a normalised login name. Lookups that wait at the same moment share one query. */
   find(user: string, signal?: AbortSignal): Promise<AccountLookup>
   /** Stored names in normalised form that match the mask, each once, in pages. Throws when it breaks off. */
   list(mask: string): AsyncIterable<string>
+  /** How many rows there are. Rejects with a DatabaseError. */
+  count(): Promise<number>
+  /** Every row's password, in pages. Throws when it breaks off. The columns must have the role `password`. */
+  passwords(): AsyncIterable<StoredPasswordRow>
+  /**
+   * Puts `replacement` in the place of the password of a normalised login name, if it still is `stored` to the byte
+   * whatever the collation. A value that does not fit the column is refused, never cut. Never rejects.
+   */
+  replacePassword(user: string, stored: string, replacement: string): Promise<PasswordReplacement>
 }

@@ -1,12 +1,13 @@
 // Adds, changes, shows, lists and deletes accounts in the three tables of our own: what the CLI and the demo call.
 
-import { type Generated, type RawBuilder, sql, type Transaction } from 'kysely'
-import { type ColumnValue, columnText, columnValue } from './column-value.js'
+import { type Generated, sql } from 'kysely'
+import { type ColumnValue, columnValue } from './column-value.js'
 import { DatabaseError } from './database-error.js'
-import { BATCH_SIZE, type PlacedRow, splitName, storedName } from './find-accounts.js'
+import { exactly, type RowSearch, refuseCutting, rowsOf } from './exact-row.js'
+import { type PlacedRow, splitName, storedName } from './find-accounts.js'
 import { listAccounts } from './list-accounts.js'
-import { lookUpNameColumns, type NameColumn, type NameColumns } from './name-column.js'
-import type { LocalUserRow, MasterUserRow, ProxyUserRow, Schema } from './schema.js'
+import { lookUpNameColumns } from './name-column.js'
+import type { LocalUserRow, MasterUserRow, ProxyUserRow } from './schema.js'
 import type { SqlDatabase } from './sql-database.js'
 
 /** What an account of each table can hold besides its name. */
@@ -115,21 +116,8 @@ export function accountsIn<T extends AccountTableName>(
 
 type Values = Readonly<Record<string, ColumnValue>>
 
-/** One transaction on one table. */
-interface Work {
+interface Work extends RowSearch {
   readonly table: AccountTableName
-  readonly key: { readonly user: string; readonly domain?: string }
-  readonly nameColumns: NameColumns
-  readonly normalise: (storedName: string) => string
-  readonly transaction: Transaction<Schema>
-  readonly isMysql: boolean
-  /** Rows that were found stay as they are until the end. */
-  readonly locks: boolean
-}
-
-/** Without strict mode MySQL cuts a hash that is too long for its column, and nobody logs in. */
-async function refuseCutting(transaction: Transaction<Schema>): Promise<void> {
-  await sql`set session sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'`.execute(transaction)
 }
 
 async function add(work: Work, user: string, values: Values): Promise<AddOutcome> {
@@ -188,37 +176,6 @@ async function theRowOf(work: Work, user: string): Promise<PlacedRow | 'not_foun
   const [row, another] = await rowsOf(work, user)
   if (another) return 'several'
   return row ?? 'not_found'
-}
-
-/** The stored names that are this user's by the login rules. */
-async function rowsOf(work: Work, user: string): Promise<PlacedRow[]> {
-  const { key, nameColumns, normalise } = work
-  const columns = [key.user, ...(key.domain === undefined ? [] : [key.domain])]
-  const selected = columns.map((column, place) => sql`${sql.id(column)} as ${sql.id(`c${place}`)}`)
-  const { rows } = await sql<PlacedRow>`
-    select ${sql.join(selected)} from ${sql.id(work.table)} where ${candidates(nameColumns, user)}
-    limit ${sql.lit(BATCH_SIZE)} ${work.locks ? sql`for update` : sql``}`.execute(work.transaction)
-  return rows.filter(row => normalise(storedName(row, key.domain !== undefined)) === user)
-}
-
-function candidates({ user, domain }: NameColumns, name: string): RawBuilder<unknown> {
-  if (!domain) return sql`${user.key} = ${user.wanted(name)}`
-  const [local, rest] = splitName(name)
-  return sql`${user.key} = ${user.wanted(local)} and ${domain.key} = ${domain.wanted(rest)}`
-}
-
-/** The row whose stored name has these very bytes: where the key is not unique, `ánna` is found as `anna` too. */
-function exactly(work: Work, row: PlacedRow): RawBuilder<unknown> {
-  const { key, nameColumns, isMysql } = work
-  const same = (column: string, by: NameColumn, stored: unknown) => {
-    const bytes = isMysql
-      ? sql`cast(convert(${sql.id(column)} using utf8mb4) as binary) = cast(${stored} as binary)`
-      : sql`${sql.id(column)} collate binary = ${stored}`
-    return sql`${by.key} = ${by.wanted(columnText(stored))} and ${bytes}`
-  }
-  const user = same(key.user, nameColumns.user, row.c0)
-  if (key.domain === undefined || !nameColumns.domain) return user
-  return sql`${user} and ${same(key.domain, nameColumns.domain, row.c1)}`
 }
 
 /** The table's own columns; the name of a master user stands in two. */

@@ -5,8 +5,10 @@ import type { AccountLookup, AccountTable, AccountTableOptions } from './account
 import { DatabaseError } from './database-error.js'
 import { BATCH_SIZE, createFindAll, type FindAll } from './find-accounts.js'
 import { listAccounts } from './list-accounts.js'
+import { countRows, listPasswords } from './list-passwords.js'
 import { createMicroBatch } from './micro-batch.js'
 import { lookUpNameColumns, type NameColumns } from './name-column.js'
+import { replacePassword } from './replace-password.js'
 import type { SqlDatabase } from './sql-database.js'
 
 interface KnownTable {
@@ -77,6 +79,21 @@ export function openAccountTable(
       const database = await open()
       const { nameColumns } = await ready()
       yield* listAccounts(database, options, nameColumns, mask)
+    },
+    count: async () => countRows(await open(), options.table),
+    async *passwords() {
+      const database = await open()
+      const { nameColumns } = await ready()
+      yield* listPasswords(database, options, nameColumns)
+    },
+    replacePassword: async (user, stored, replacement) => {
+      try {
+        const { nameColumns } = await ready()
+        const replacing = { user, stored, replacement }
+        return { result: await replacePassword(await open(), options, nameColumns, replacing) }
+      } catch (cause) {
+        return { result: 'failed', cause: forgetIfWrong(cause) }
+      }
     },
   }
 }

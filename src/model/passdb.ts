@@ -28,7 +28,17 @@ export interface Passdb {
    * `internal_failure` with its cause. Must end before `signal` fires or soon after.
    */
   lookup(request: AuthRequest, signal?: AbortSignal): Promise<PassdbLookup>
+  /**
+   * Puts `replacement` in the place of the user's stored password if that still is `stored`, byte by byte; of all
+   * copies that try it at once one succeeds. Never throws. Absent: this passdb cannot be written.
+   */
+  replacePassword?(user: string, stored: string, replacement: string): Promise<PasswordReplacement>
 }
+
+/** `failed`: nothing is known to have changed. `cause` holds no parameter and no secret. */
+export type PasswordReplacement =
+  | { readonly result: 'replaced' | 'changed_meanwhile' }
+  | { readonly result: 'failed'; readonly cause: unknown }
 
 /** Why a passdb refused or failed; `reason` may be logged, `cause` holds no parameter and no secret. */
 export interface Refusal<R extends PassdbResult> {

@@ -51,6 +51,7 @@ export const sql: PassdbDriver<typeof options> = {
         if (account.found === 'error') return { result: 'internal_failure', cause: account.cause }
         return trouble(`${given.table}: several rows are the user ${JSON.stringify(request.user)}`)
       },
+      ...(columns.password !== undefined && { replacePassword: accounts.replacePassword }),
     }
     return passdb
   },

@@ -56,6 +56,22 @@ function database(databases: MemoryDatabases): AccountSource {
             if (matchesWildcard(mask, user)) yield user
           }
         },
+        count: async () => rows().length,
+        async *passwords() {
+          if (databases.failure) throw databases.failure
+          yield* rows().map(({ user, values }) => ({
+            user: normalise(user),
+            stored: `${values.password ?? ''}`,
+          }))
+        },
+        async replacePassword(user, stored, replacement) {
+          if (databases.failure) return { result: 'failed', cause: databases.failure }
+          const at = rows().findIndex(row => normalise(row.user) === user && row.values.password === stored)
+          const row = databases.tables[table]?.[at]
+          if (row === undefined) return { result: 'changed_meanwhile' }
+          databases.tables[table]?.splice(at, 1, { ...row, [columns.password ?? '']: replacement })
+          return { result: 'replaced' }
+        },
       }
     },
   }
