@@ -8,6 +8,7 @@ import type { HashOutcome } from './hash-task.js'
 import type { Comparison } from './password-scheme.js'
 import { defaultPasswordSettings, type PasswordSettings } from './password-settings.js'
 import type { PasswordVerdict, PasswordVerifier, VerifyContext } from './password-verifier.js'
+import { createRehash } from './rehash.js'
 import { SharedVerifications } from './shared-verification.js'
 import { prepareComparison } from './verify-password.js'
 
@@ -25,6 +26,7 @@ export function createPasswordVerifier(options: PasswordVerifierOptions = {}): P
   const settings = { ...defaultPasswordSettings, ...options }
   const pool = poolOf(settings, options.hashProgram)
   const shared = new SharedVerifications<PasswordVerdict>()
+  const rehash = createRehash(settings, pool)
   const commonest = new CommonestHash()
 
   /** Asks the pool, or answers at once. */
@@ -58,6 +60,7 @@ export function createPasswordVerifier(options: PasswordVerifierOptions = {}): P
       if (!comparison) return mismatch
       return compare(`unknown user ${context.user}`, comparison, password.reveal(), context)
     },
+    ...(rehash && { rehash }),
     warmUp: () => pool.warmUp(),
     describe: () => describe(pool),
     stats: () => pool.stats,

@@ -78,6 +78,11 @@ export class HashPool {
     return this.#capabilities
   }
 
+  /** How many threads there may be. */
+  get threadLimit(): number {
+    return this.#options.threads
+  }
+
   get stats(): HashPoolStats {
     const running = [...this.#threads].flatMap(({ batches }) => batches.flatMap(({ tasks }) => tasks))
     return {

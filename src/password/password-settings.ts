@@ -1,7 +1,7 @@
 // What an operator can set about passwords, and the values they have by default.
 
 import type { Static } from 'typebox'
-import { settings, size, time, wholeNumber, yesNo } from '../model/setting.js'
+import { choice, settings, size, time, wholeNumber, yesNo } from '../model/setting.js'
 
 export const passwordSettings = settings({
   auth_allow_weak_schemes: yesNo(
@@ -51,6 +51,19 @@ export const passwordSettings = settings({
     4096,
     { minimum: 64, maximum: 65_536 },
   ),
+  password_rehash: choice(
+    'After a login whose stored hash is weaker than a new one of this scheme, the new one is written to the table ' +
+      '(sql passdbs; the database user must be allowed to change the password column). Empty: never. ' +
+      'Left alone: passwords in clear (PLAIN), which an operator can hash without a login and may keep for a reason, ' +
+      'and what other mechanisms need (CRAM-MD5, DIGEST-MD5, SCRAM, OTP)',
+    ['', 'SHA512-CRYPT', 'ARGON2ID'],
+    '',
+  ),
+  password_rehash_rounds: wholeNumber(
+    'Rounds of the hashes that password_rehash makes, as in `homing pw -r` (ARGON2ID: passes; 4 and more take 1 GiB); 0: what the scheme has by default',
+    0,
+    { minimum: 0, maximum: 999_999_999 },
+  ),
 })
 
 export type PasswordSettings = Static<typeof passwordSettings>
@@ -69,4 +82,6 @@ export const defaultPasswordSettings: PasswordSettings = {
   auth_hash_memory_limit: 1024 ** 3,
   auth_unknown_user_hash: true,
   auth_password_max_length: 4096,
+  password_rehash: '',
+  password_rehash_rounds: 0,
 }

@@ -34,6 +34,8 @@ export interface PasswordVerifier {
    * At once where auth_unknown_user_hash is off.
    */
   verifyNothing(password: Password, context: VerifyContext): Promise<PasswordVerdict>
+  /** Makes new hashes for weak ones; absent when password_rehash is off. */
+  readonly rehash?: Rehash
   /** Resolves when a first verification would not have to wait for set-up or compilation. */
   warmUp(): Promise<void>
   /** Which implementation computes which scheme, and what was passed over: for the log, after `warmUp`. */
@@ -43,6 +45,16 @@ export interface PasswordVerifier {
   /** Ends the workers; what still waits ends as `unavailable`. */
   close(): Promise<void>
 }
+
+export interface Rehash {
+  /** Whether password_rehash would make a harder hash of this password, which the stored value was just found to be of. */
+  isWeaker(stored: string, password: Password): boolean
+  /** Computes the new value, `{SCHEME}…`, in the hash pool; at once `busy` while logins need all of it. Never throws. */
+  make(password: Password, context: Pick<VerifyContext, 'user'>): Promise<NewHash>
+}
+
+/** `refused` is for the log. */
+export type NewHash = { readonly stored: string } | { readonly busy: true } | { readonly refused: string }
 
 /** The hash pool just now, and its counts since the start. */
 export interface PasswordStats {

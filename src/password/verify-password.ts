@@ -26,7 +26,7 @@ export function prepareComparison(stored: string, policy: VerifyPolicy): Compari
 const refusedAsWeak = (scheme: string): Comparison =>
   malformed(`weak password scheme ${scheme} used and refused (auth_allow_weak_schemes)`)
 
-const limitsOf = (policy: VerifyPolicy): HashLimits => ({
+export const limitsOf = (policy: VerifyPolicy): HashLimits => ({
   maxRounds: policy.auth_hash_max_rounds,
   maxBcryptCost: policy.auth_hash_max_bcrypt_cost,
   maxPasses: policy.auth_hash_max_passes,
