@@ -6,6 +6,7 @@ import type { ChainedUserdb } from './auth/chained-userdb.js'
 import { createAuth } from './auth/create-auth.js'
 import { compileLinkFields } from './auth/field-templates.js'
 import { createChain } from './auth/passdb-chain.js'
+import { createStrengthening, type StrengthenEvent } from './auth/strengthen-password.js'
 import type { AuthCache } from './cache/auth-cache.js'
 import type { HomingConfig } from './config/program-schema.js'
 import { createDatabases, type Database, type Databases } from './database/open-database.js'
@@ -25,8 +26,11 @@ export interface Engine {
   readonly databases: Databases
   /** The database of the whole service. */
   readonly database: Database
-  /** Ends workers and connections; what is under way ends as internal_failure. */
-  close(): Promise<void>
+  /**
+   * Ends workers and connections; what is under way ends as internal_failure. New hashes that are being written are
+   * waited for as long as `patienceMs`.
+   */
+  close(patienceMs?: number): Promise<void>
 }
 
 export interface EngineDeps {
@@ -36,17 +40,28 @@ export interface EngineDeps {
   readonly warn: (message: string) => void
   /** Absent: every question asks the databases. */
   readonly cache?: AuthCache | undefined
+  /**
+   * Told of every weak hash that password_rehash has replaced, or could not. Absent: none is, whatever the settings
+   * say; a command that asks a question changes nothing.
+   */
+  readonly strengthened?: (event: StrengthenEvent) => void
 }
 
 /**
  * Opens everything the configuration names. A database that is down does not stop it. Throws ConfigError for
  * settings that can never work, with nothing left open.
  */
-export async function openEngine(config: HomingConfig, { report, warn, cache }: EngineDeps): Promise<Engine> {
+export async function openEngine(config: HomingConfig, deps: EngineDeps): Promise<Engine> {
+  const { report, warn, cache, strengthened } = deps
   const { settings } = config
   const databases = createDatabases(settings, { warn })
   const verifier = createPasswordVerifier(settings)
-  const close = async () => {
+  const strengthening =
+    verifier.rehash &&
+    strengthened &&
+    createStrengthening({ rehash: verifier.rehash, clock: systemClock, report: strengthened })
+  const close = async (patienceMs = 0) => {
+    await strengthening?.close(patienceMs)
     await verifier.close()
     await databases.close()
   }
@@ -68,6 +83,7 @@ export async function openEngine(config: HomingConfig, { report, warn, cache }: 
       clock: systemClock,
       ...(cache && { cache }),
       report,
+      ...(strengthening && { matched: strengthening.matched }),
     })
     return { auth, verifier, databases, database: databases.open(settings.database_url), close }
   } catch (error) {

@@ -12,6 +12,7 @@ import type { Readiness, Services } from './protocols/services.js'
 import { type Logger, type OpenLogger, openLogger } from './telemetry/logger.js'
 import { type CacheFigures, createMetrics } from './telemetry/metrics.js'
 import { createAuthReport } from './telemetry/report-auth.js'
+import { createStrengthenReport } from './telemetry/report-strengthening.js'
 
 export interface Service {
   readonly engine: Engine
@@ -43,6 +44,7 @@ export async function startService(config: HomingConfig): Promise<Service> {
     report: createAuthReport(log, metrics),
     warn: message => log.warn(message),
     cache,
+    strengthened: createStrengthenReport(log),
   })
   let stopping = false
   const services: Services = {
@@ -140,7 +142,8 @@ async function closeEverything(
   logger: OpenLogger,
   timeoutMs: number,
 ): Promise<void> {
+  const deadline = performance.now() + timeoutMs
   await Promise.allSettled(listeners.map(listener => listener.close(timeoutMs)))
-  await Promise.allSettled([engine.close()])
+  await Promise.allSettled([engine.close(Math.max(0, deadline - performance.now()))])
   logger.flush()
 }

@@ -20,6 +20,7 @@ import { askToLookUp } from './lookup-credentials.js'
 import { walkUserdbs } from './lookup-user.js'
 import { type LoginNames, loginNames } from './master-user.js'
 import { type PassdbChain, walkChain, walkMasters } from './passdb-chain.js'
+import type { PasswordMatched } from './strengthen-password.js'
 import { askToVerify } from './verify-plain.js'
 
 export interface AuthOptions {
@@ -32,6 +33,8 @@ export interface AuthOptions {
   readonly clock: Clock
   /** Absent: every question asks the databases. */
   readonly cache?: AuthCache
+  /** Told of every password that was right for what is stored, before the answer leaves. */
+  readonly matched?: PasswordMatched
   /** Told of every answered question, once. */
   readonly report: (event: AuthEvent) => void
 }
@@ -39,6 +42,7 @@ export interface AuthOptions {
 /** Makes the engine. It keeps nothing between requests but what is in the cache. */
 export function createAuth(options: AuthOptions): Auth {
   const { chain, userdbs, usernameRules, masterUserSeparator, verifier, clock, cache, report } = options
+  const verifierThatTells = { ...verifier, matched: options.matched }
   return {
     authenticate: async (incoming, password) => {
       const startedAt = clock.now()
@@ -90,7 +94,7 @@ export function createAuth(options: AuthOptions): Auth {
     if (hasIllegalCharacters(password)) {
       return refused(incoming, 'Attempted login with password having illegal chars')
     }
-    const ask = askToVerify(password, verifier, clock, cache)
+    const ask = askToVerify(password, verifierThatTells, clock, cache)
     const loginUser = 'loginUser' in names ? names.loginUser : undefined
     if (loginUser === undefined) {
       const request = requestFor(incoming, names.user)

@@ -13,8 +13,9 @@ import type { ChainedPassdb } from './chained-passdb.js'
 import { refusalByFields, withoutPastDelay } from './deciding-fields.js'
 import { type LookedUp, lookUp, staleReason } from './look-up.js'
 import type { Ask } from './passdb-chain.js'
+import type { PasswordMatched } from './strengthen-password.js'
 
-type Verifier = Pick<PasswordVerifier, 'verify'>
+type Verifier = Pick<PasswordVerifier, 'verify'> & { readonly matched?: PasswordMatched | undefined }
 type Found = Extract<PassdbLookup, { result: 'ok' }>
 
 interface Judging {
@@ -49,6 +50,7 @@ function isDoubtful({ cache, password }: LookedUp): boolean {
 function onceForEach(verifier: Verifier): Verifier {
   let last: { key: string; verdict: Promise<PasswordVerdict> } | undefined
   return {
+    ...verifier,
     verify: (stored, password, context) => {
       const key = JSON.stringify([stored, context.user])
       if (last?.key !== key) last = { key, verdict: verifier.verify(stored, password, context) }
@@ -99,6 +101,7 @@ async function refusedPassword(
   const verdict = await compare(full, password, names, verifier, cached)
   switch (verdict.verdict) {
     case 'match':
+      verifier.matched?.(link, request.user, stored, password)
       return undefined
     case 'mismatch':
       return { result: 'password_mismatch' }

@@ -34,7 +34,7 @@ export function createRehash(settings: PasswordSettings, pool: HashPool): Rehash
       if (isBusy(pool)) return { busy: true }
       const bytes = password.reveal()
       const generation = generate(scheme, bytes, settings)
-      const outcome = await pool.run({ hash: generation.hash, password: bytes, user })
+      const outcome = await pool.submit({ hash: generation.hash, password: bytes, user }).outcome
       if ('notAvailable' in outcome) return { refused: outcome.notAvailable }
       if ('unavailable' in outcome) return { refused: outcome.unavailable }
       const stored = formatStoredPassword(name, scheme.encoding, generation.raw(outcome.digest))
