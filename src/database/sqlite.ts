@@ -124,9 +124,18 @@ async function readPatiently<R>(
   return result.rows
 }
 
+/**
+ * Makes the file if it is missing, and never opens one that is there: closing it would take this process's locks on
+ * it from SQLite (fcntl). The next process that closes the database would then take itself for the last and delete
+ * the write-ahead log under us: we would read yesterday's passwords from then on, and lose what we write.
+ */
 function makeFile(path: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o750 })
-  closeSync(openSync(path, 'a', 0o600))
+  try {
+    closeSync(openSync(path, 'ax', 0o600))
+  } catch (cause) {
+    if (errorCode(cause) !== 'EEXIST') throw cause
+  }
 }
 
 function isSqliteError(cause: unknown): boolean {

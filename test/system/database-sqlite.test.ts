@@ -63,6 +63,21 @@ t.test('lookups and writes see what another process did, and wait for none of it
   t.same((await collect(table.list('*'))).sort(), ['anna', 'bob', 'eve'])
 })
 
+t.test('another process that closes the database takes nothing from us', async t => {
+  const { path, table, accounts } = await migrated(t)
+  t.match(await table.find('anna'), { found: 'one' })
+  const change = `const database = new (require('libsql'))(process.argv[1])
+    database.exec("update proxy_users set host = 'other'")
+    database.close()`
+  const cwd = fileURLToPath(new URL('.', import.meta.url))
+  t.equal(spawnSync(process.execPath, ['-e', change, path], { cwd }).status, 0)
+  t.match(await table.find('anna'), { row: { values: { host: 'other' } } }, 'its change is seen')
+  await accounts.add('bob', { host: 'h' })
+  const look = `console.log(new (require('libsql'))(process.argv[1]).prepare('select username from proxy_users').all().length)`
+  const seen = spawnSync(process.execPath, ['-e', look, path], { cwd, encoding: 'utf8' })
+  t.equal(seen.stdout.trim(), '2', 'and what we write afterwards is in the file')
+})
+
 t.test('readers hold nothing that keeps the write-ahead log growing', async t => {
   const { path, table } = await migrated(t)
   for (let i = 0; i < 50; i++) await Promise.all([table.find('anna'), table.find(`nobody${i}`)])
