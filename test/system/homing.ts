@@ -139,7 +139,8 @@ export async function startHoming({ database, config = '' }: HomingOptions = {})
   }
 }
 
-function sqliteFile(file: string): EmptyDatabase {
+/** An embedded database in a file of the caller's. */
+export function sqliteFile(file: string): EmptyDatabase {
   return {
     url: `sqlite:${file}`,
     async execute(sql) {

@@ -1,0 +1,3 @@
+import { testCredentialsLookup } from './credentials-lookup.suite.js'
+
+testCredentialsLookup('2.4')
