@@ -9,6 +9,7 @@ import { type Call, type Command, CommandError, UsageError } from './command.js'
 import { configCheck } from './config-check.js'
 import { configDump } from './config-dump.js'
 import { type ExitCode, exitCode } from './exit-code.js'
+import { hashAudit } from './hash-audit.js'
 import { commandHelp, overview } from './help.js'
 import { localUserCommands } from './local-user.js'
 import { migrate } from './migrate.js'
@@ -29,6 +30,7 @@ export const commands: readonly Command[] = [
   ...proxyUserCommands,
   ...localUserCommands,
   pw,
+  hashAudit,
   configCheck,
   configDump,
 ]

@@ -8,6 +8,8 @@ export interface Terminal {
   print(text: string): Promise<void>
   /** Writes a line to stderr. */
   complain(line: string): void
+  /** Puts this text in the place of the last line of stderr; '' takes it away. Absent where stderr is no terminal. */
+  readonly progress?: (text: string) => void
   readonly paint: Paint
 }
 
@@ -25,6 +27,11 @@ export function processTerminal(colours: boolean): Terminal {
     complain: line => {
       process.stderr.write(`${line}\n`)
     },
+    ...(isForEyes(process.stderr) && {
+      progress: text => {
+        process.stderr.write(`\r\x1b[K${text.slice(0, (process.stderr.columns || 80) - 1)}`)
+      },
+    }),
     paint: colours ? colourful : plain,
   }
 }
@@ -34,6 +41,9 @@ export function wantsColour(environment: NodeJS.ProcessEnv): boolean {
   const { NO_COLOR, TERM } = environment
   return process.stdout.isTTY === true && (NO_COLOR ?? '') === '' && TERM !== 'dumb'
 }
+
+const isForEyes = (stream: NodeJS.WriteStream): boolean =>
+  stream.isTTY === true && process.env.TERM !== 'dumb'
 
 function endQuietly(error: NodeJS.ErrnoException): void {
   if (error.code === 'EPIPE') process.exit(0)
