@@ -172,7 +172,7 @@ t.test('a password that crypt(3) refuses for its length is a mismatch without be
   t.equal(verifier.stats().computed, 1)
   const start = performance.now()
   t.strictSame(await ask('{PLAIN}x', 'x'.repeat(2 ** 20)), { verdict: 'mismatch' })
-  t.ok(performance.now() - start < 20)
+  t.ok(performance.now() - start < 200)
   await verifier.close()
 })
 
