@@ -170,9 +170,15 @@ t.test('a password that crypt(3) refuses for its length is a mismatch without be
   t.equal(verifier.stats().computed, 0)
   t.strictSame(await ask(stored, 'x'.repeat(511)), { verdict: 'mismatch' })
   t.equal(verifier.stats().computed, 1)
-  const start = performance.now()
-  t.strictSame(await ask('{PLAIN}x', 'x'.repeat(2 ** 20)), { verdict: 'mismatch' })
-  t.ok(performance.now() - start < 200)
+  // A busy machine can hold up any one of them; the quickest shows what it takes.
+  const took: number[] = []
+  for (let tries = 0; tries < 5; tries++) {
+    const start = performance.now()
+    t.strictSame(await ask('{PLAIN}x', 'x'.repeat(2 ** 20)), { verdict: 'mismatch' })
+    took.push(performance.now() - start)
+  }
+  t.ok(Math.min(...took) < 20)
+  t.equal(verifier.stats().computed, 1)
   await verifier.close()
 })
 
