@@ -7,6 +7,7 @@ import type { HomingConfig } from './config/program-schema.js'
 import { type Engine, openEngine } from './engine.js'
 import { systemClock } from './model/clock.js'
 import { ConfigError } from './model/config-error.js'
+import { doors } from './protocols/http/doors.js'
 import { type HttpListener, openHttpListener } from './protocols/http/listen.js'
 import type { Readiness, Services } from './protocols/services.js'
 import { type Logger, type OpenLogger, openLogger } from './telemetry/logger.js'
@@ -62,7 +63,11 @@ export async function startService(config: HomingConfig): Promise<Service> {
   try {
     await Promise.all([migrateEmbedded(engine, log), engine.verifier.warmUp()])
     log.info({ implementations: engine.verifier.describe() }, 'password schemes')
-    for (const text of settings.listen) open.push(await openHttpListener(services, settings, addressOf(text)))
+    for (const door of doors) {
+      for (const text of settings[door.listenSetting]) {
+        open.push(await openHttpListener(services, settings, addressOf(text, door.listenSetting), door))
+      }
+    }
     const addresses = open.map(({ address }) => formatListenAddress(address))
     log.info({ addresses }, 'ready')
     return {
@@ -122,9 +127,9 @@ function cacheFigures(cache: AuthCache): CacheFigures {
 }
 
 /** The configuration has been checked: an address that cannot be read is one that was never checked. */
-function addressOf(text: string): ListenAddress {
+function addressOf(text: string, setting: string): ListenAddress {
   const parsed = parseListenAddress(text)
-  if ('wrong' in parsed) throw new ConfigError(`listen: ${parsed.wrong} (right: ${parsed.right})`)
+  if ('wrong' in parsed) throw new ConfigError(`${setting}: ${parsed.wrong} (right: ${parsed.right})`)
   return parsed.address
 }
 

@@ -26,6 +26,11 @@ const packages = [
   'openssl',
   'curl',
   'wrk',
+  'redis-server',
+  'haproxy',
+  'nginx-light',
+  'fail2ban',
+  'nftables',
 ]
 
 /** The Debian that has this Dovecot. */

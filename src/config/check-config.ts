@@ -1,5 +1,6 @@
 // What each setting cannot know by itself: mistakes and dangers that lie between settings. Opens nothing.
 
+import { doors } from '../protocols/http/doors.js'
 import { findChainFaults } from './check-chain.js'
 import { findDatabaseFaults } from './check-databases.js'
 import type { Config, ConfigSchema } from './config.js'
@@ -27,6 +28,7 @@ export function checkConfig(config: Config, schema: ConfigSchema, surroundings: 
   const chain = findChainFaults(config)
   return {
     problems: [
+      ...noAddress(config),
       ...wrongAddresses(config),
       ...openListeners(config),
       ...secretsInFlags(placed),
@@ -37,34 +39,52 @@ export function checkConfig(config: Config, schema: ConfigSchema, surroundings: 
   }
 }
 
-function wrongAddresses({ settings, origins }: Config): ConfigProblem[] {
-  const { listen = [] } = settings as { listen?: readonly string[] }
-  const source = origins.get('listen')?.source ?? 'configuration'
-  if (listen.length === 0) {
-    return [{ source, key: 'listen', wrong: 'there is no address to answer on', right: '["127.0.0.1:8080"]' }]
-  }
-  return listen.flatMap(text => {
-    const parsed = parseListenAddress(text)
-    return 'wrong' in parsed ? { source, key: 'listen', ...parsed } : []
+function wrongAddresses(config: Config): ConfigProblem[] {
+  return doors.flatMap(({ listenSetting: key }) => {
+    const source = sourceOf(config, key)
+    return addressesOf(config, key).flatMap(text => {
+      const parsed = parseListenAddress(text)
+      return 'wrong' in parsed ? { source, key, ...parsed } : []
+    })
   })
 }
 
+/** The other doors are closed unless somebody wants them; without this one nobody can be answered. */
+function noAddress(config: Config): ConfigProblem[] {
+  const source = sourceOf(config, 'listen')
+  if (addressesOf(config, 'listen').length > 0) return []
+  return [{ source, key: 'listen', wrong: 'there is no address to answer on', right: '["127.0.0.1:8080"]' }]
+}
+
 /** Whoever reaches a listener can try passwords and read where users' mail is. */
-function openListeners({ settings, origins }: Config): ConfigProblem[] {
-  const { listen, api_token } = settings as { listen?: readonly string[]; api_token?: string }
-  if (api_token !== '') return []
-  const source = origins.get('listen')?.source ?? 'configuration'
-  return (listen ?? []).flatMap(text => {
-    const parsed = parseListenAddress(text)
-    if (!('address' in parsed) || isLoopback(parsed.address)) return []
-    return {
-      source,
-      key: 'listen',
-      wrong: `${text} is open to other machines, and no API token is set`,
-      right:
-        'HOMING_API_TOKEN_FILE=/path/to/token with a random token in it, or an address like 127.0.0.1:8080',
-    }
+function openListeners(config: Config): ConfigProblem[] {
+  return doors.flatMap(({ listenSetting: key, secretSettings }) => {
+    if (secretSettings.some(secret => isSet(config.settings[secret]))) return []
+    const source = sourceOf(config, key)
+    const secret = String(secretSettings[0])
+    return addressesOf(config, key).flatMap(text => {
+      const parsed = parseListenAddress(text)
+      if (!('address' in parsed) || isLoopback(parsed.address)) return []
+      return {
+        source,
+        key,
+        wrong: `${text} is open to other machines, and no ${secret} is set`,
+        right: `HOMING_${secret.toUpperCase()}_FILE=/path/to/secret with a random one in it, or an address like 127.0.0.1:8080`,
+      }
+    })
   })
+}
+
+function addressesOf({ settings }: Config, key: string): readonly string[] {
+  return (settings[key] as readonly string[] | undefined) ?? []
+}
+
+function sourceOf({ origins }: Config, key: string): string {
+  return origins.get(key)?.source ?? 'configuration'
+}
+
+function isSet(value: unknown): boolean {
+  return value !== undefined && value !== '' && !(Array.isArray(value) && value.length === 0)
 }
 
 /** argv is no secret: every user of the machine can list it. */

@@ -1,6 +1,7 @@
 // Which callers may ask at all, and which may see a stored hash.
 
 import { createHash, timingSafeEqual } from 'node:crypto'
+import type { FastifyInstance } from 'fastify'
 
 /** Where a listener listens decides whom it lets in when no token is set. */
 export type ListenerTrust = 'unix-socket' | 'tcp'
@@ -24,6 +25,17 @@ export function createCallerCheck(apiToken: string, trust: ListenerTrust): Calle
       timingSafeEqual(digest(authorization?.replace(/^bearer /i, 'Bearer ') ?? ''), wanted),
     maySeeCredentials: apiToken !== '' || trust === 'unix-socket',
   }
+}
+
+/** 401 for everybody else, before a byte of the body is read. */
+export function refuseStrangers(app: FastifyInstance, caller: CallerCheck): void {
+  app.addHook('onRequest', async (request, reply) => {
+    if (caller.mayAsk(request.headers.authorization)) return
+    return reply
+      .code(401)
+      .header('www-authenticate', 'Bearer realm="homing"')
+      .send({ error: 'unauthorized', message: 'the API token is missing or wrong' })
+  })
 }
 
 /** Equal lengths for timingSafeEqual, whatever was sent. */

@@ -1,4 +1,4 @@
-// One Fastify per listener, with the route groups mounted on it.
+// One Fastify per listener, with the routes of its door mounted on it.
 
 import { Buffer } from 'node:buffer'
 import Fastify, {
@@ -8,12 +8,13 @@ import Fastify, {
   type FastifyRequest,
 } from 'fastify'
 import type { Services } from '../services.js'
-import { createCallerCheck, type ListenerTrust } from './caller.js'
+import type { ListenerTrust } from './caller.js'
+import type { Door } from './door.js'
 import { healthRoutes } from './health-routes.js'
 import type { HttpSettings } from './http-settings.js'
 import { parseJsonBody } from './json-body.js'
-import { passdbRoutes, sendVerdict } from './passdb-routes.js'
-import { userdbListRoute } from './userdb-list-route.js'
+import { passdbDoor } from './passdb-door.js'
+import { sendVerdict } from './passdb-routes.js'
 
 /** Whether a listener is about to close: then every reply asks its caller to connect anew, elsewhere. */
 export interface Closing {
@@ -26,6 +27,7 @@ export function createHttpServer(
   settings: HttpSettings,
   trust: ListenerTrust,
   closing: Closing = { now: false },
+  door: Door = passdbDoor,
 ): FastifyInstance {
   const app = Fastify({
     bodyLimit: settings.http_request_body_limit,
@@ -47,19 +49,8 @@ export function createHttpServer(
     reply.code(404).send({ error: 'not_found', message: 'no such method and path' }),
   )
 
-  const caller = createCallerCheck(settings.api_token, trust)
   healthRoutes(app, { services })
-  app.register(async callersOnly => {
-    callersOnly.addHook('onRequest', async (request, reply) => {
-      if (caller.mayAsk(request.headers.authorization)) return
-      return reply
-        .code(401)
-        .header('www-authenticate', 'Bearer realm="homing"')
-        .send({ error: 'unauthorized', message: 'the API token is missing or wrong' })
-    })
-    passdbRoutes(callersOnly, { services, maySeeCredentials: caller.maySeeCredentials })
-    userdbListRoute(callersOnly, { services })
-  })
+  app.register(async behindDoor => door.mount(behindDoor, { services, settings, trust }))
   return app
 }
 

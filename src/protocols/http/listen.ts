@@ -5,6 +5,7 @@ import { connect, Server as NetServer } from 'node:net'
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import type { Services } from '../services.js'
+import type { Door } from './door.js'
 import { createHttpServer } from './http-server.js'
 import type { HttpSettings } from './http-settings.js'
 
@@ -30,9 +31,11 @@ export async function openHttpListener(
   services: Services,
   settings: HttpSettings,
   address: HttpAddress,
+  door?: Door,
 ): Promise<HttpListener> {
   const closing = { now: false }
-  const app = createHttpServer(services, settings, address.kind === 'unix' ? 'unix-socket' : 'tcp', closing)
+  const trust = address.kind === 'unix' ? 'unix-socket' : 'tcp'
+  const app = createHttpServer(services, settings, trust, closing, door)
   try {
     const bound = await listen(app, address, settings.unix_listener_mode)
     const close = (timeoutMs: number) => {

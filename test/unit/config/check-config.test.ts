@@ -24,7 +24,7 @@ t.test(
   'a listener that other machines reach needs an API token, and the message says how to set it',
   async t => {
     t.match(check('listen = ["127.0.0.1:1", "0.0.0.0:8080", "[2001:db8::1]:1"]').problems, [
-      /^DIR\/homing\.toml: listen: 0\.0\.0\.0:8080 is open to other machines, and no API token is set \(right: HOMING_API_TOKEN_FILE=/,
+      /^DIR\/homing\.toml: listen: 0\.0\.0\.0:8080 is open to other machines, and no api_token is set \(right: HOMING_API_TOKEN_FILE=/,
       /\[2001:db8::1\]:1 is open/,
     ])
     t.same(check('listen = "0.0.0.0:8080"\napi_token = "x"').problems, [])
