@@ -41,6 +41,7 @@ const packageHomes: Readonly<Record<string, readonly string[]>> = {
   bcryptjs: ['password'],
   pino: ['telemetry'],
   'prom-client': ['telemetry'],
+  'csv-parse': ['cli'],
   redis: ['state'],
   'smol-toml': ['config'],
   'close-with-grace': ['cli'],
