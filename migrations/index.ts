@@ -2,5 +2,6 @@
 
 import type { Migration } from '../src/database/migration.js'
 import { proxyLocalAndMasterUsers } from './0001-proxy-local-and-master-users.js'
+import { imports } from './0006-imports.js'
 
-export const migrations: readonly Migration[] = [proxyLocalAndMasterUsers]
+export const migrations: readonly Migration[] = [proxyLocalAndMasterUsers, imports]

@@ -101,6 +101,15 @@ export const localUserColumns: AccountColumnTable = {
   active,
 }
 
+export function columnsByName(columns: AccountColumnTable): ReadonlyMap<string, AccountColumn> {
+  return new Map(Object.values(columns).map(column => [column.column, column]))
+}
+
+/** What a line of an import may name. */
+export function importableColumns(columns: AccountColumnTable): ReadonlySet<string> {
+  return new Set(['user', 'password', ...columnsByName(columns).keys()])
+}
+
 /** The options of `add` and `set`. */
 export function columnOptions(columns: AccountColumnTable): CommandOptions {
   return Object.fromEntries(

@@ -1,11 +1,16 @@
 // add, set, show, list and delete for one kind of account. proxy-user.ts and local-user.ts say what is in one.
 
 import type { AccountTableName } from '../database/accounts.js'
-import { type AccountColumnTable, type AccountValues, columnOptions } from './account-columns.js'
+import {
+  type AccountColumnTable,
+  type AccountValues,
+  columnOptions,
+  importableColumns,
+} from './account-columns.js'
 import { accountPasswordOptions, readNewPassword } from './account-password.js'
 import { type Call, type Command, CommandError, UsageError } from './command.js'
 import { type ExitCode, exitCode } from './exit-code.js'
-import { useAccounts } from './use-accounts.js'
+import { useAccounts, withAccounts } from './use-accounts.js'
 
 export interface AccountKind {
   /** `proxy-user` */
@@ -17,12 +22,30 @@ export interface AccountKind {
   readonly passwordIsOptional: boolean
   /** What is wrong with an account as a whole. */
   readonly check: (account: AccountValues) => string | undefined
-  readonly examples: Readonly<Record<'add' | 'set' | 'show' | 'list' | 'delete', string>>
+  readonly examples: Readonly<Record<'add' | 'set' | 'show' | 'list' | 'delete' | 'import', string>>
 }
+
+const importOptions = {
+  format: {
+    type: 'string',
+    value: 'FORMAT',
+    description: 'csv, jsonl or passwd-file (default: by the name)',
+  },
+  existing: {
+    type: 'string',
+    value: 'WHAT',
+    description: 'refuse, skip or update accounts that are there already (default: refuse)',
+  },
+  'dry-run': { type: 'boolean', description: 'say what would be refused, and change nothing' },
+  resume: {
+    type: 'boolean',
+    description: 'go on after the last line that a broken-off import of this very file has stored',
+  },
+} as const
 
 const oneUser = { operands: 'USER', operandCount: { minimum: 1, maximum: 1 } } as const
 
-/** The five commands of a kind of account. */
+/** The commands of a kind of account. */
 export function accountCommands(kind: AccountKind): Command[] {
   const { command, columns, examples, passwordIsOptional } = kind
   const what = command.replace('-', ' ')
@@ -78,6 +101,18 @@ export function accountCommands(kind: AccountKind): Command[] {
       examples: [examples.delete],
       options: {},
       run: call => deleteAccount(call, kind),
+    },
+    {
+      name: `${command} import`,
+      operands: 'FILE',
+      operandCount: { minimum: 1, maximum: 1 },
+      summary: `adds many ${what}s from a file (- for stdin)`,
+      details:
+        `CSV with a heading, one JSON object a line, or a passwd-file. Columns: ${[...importableColumns(columns)].join(', ')}; ` +
+        'a password is a hash with its {SCHEME}, or of crypt(3) ($6$…). Lines that cannot be stored are named by number.',
+      examples: [examples.import],
+      options: importOptions,
+      run: call => importMany(call, kind),
     },
   ]
 }
@@ -137,6 +172,11 @@ async function deleteAccount(call: Call, kind: AccountKind): Promise<ExitCode> {
     theOne(await accounts.delete(user), kind, user)
     return said(call, 'deleted', user)
   })
+}
+
+async function importMany(call: Call, kind: AccountKind): Promise<ExitCode> {
+  const { importAccounts } = await import('./import-accounts.js')
+  return withAccounts(call, kind.table, (accounts, rules) => importAccounts(call, kind, accounts, rules))
 }
 
 function readColumns(call: Call, { columns }: AccountKind): AccountValues {

@@ -27,5 +27,6 @@ export const localUserCommands = accountCommands({
     show: 'homing local-user show john@example.org',
     list: "homing local-user list '*@example.org' --json",
     delete: 'homing local-user delete john@example.org',
+    import: 'homing local-user import /etc/dovecot/users --format passwd-file',
   },
 })

@@ -31,5 +31,6 @@ export const proxyUserCommands = accountCommands({
     show: 'homing proxy-user show anna@example.org',
     list: "homing proxy-user list '*@example.org'",
     delete: 'homing proxy-user delete anna@example.org',
+    import: 'homing proxy-user import users.csv --dry-run',
   },
 })

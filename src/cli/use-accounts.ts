@@ -1,7 +1,7 @@
 // Opens the accounts of one table for one command and closes the database again.
 
 import type { Accounts, AccountTableName } from '../database/accounts.js'
-import { createUsernameRules } from '../model/username.js'
+import { createUsernameRules, type UsernameRules } from '../model/username.js'
 import { type Call, CommandError } from './command.js'
 import { databaseUrlOf } from './database-urls.js'
 import { type ExitCode, exitCode } from './exit-code.js'
@@ -12,20 +12,29 @@ import { openConfig } from './open-config.js'
  * Runs `use` with the accounts of the table and the first operand as a login name, made into what is stored by the
  * same rules that a login goes through.
  */
-export async function useAccounts<T extends AccountTableName>(
+export function useAccounts<T extends AccountTableName>(
   call: Call,
   table: T,
   use: (accounts: Accounts<T>, user: string) => Promise<ExitCode>,
 ): Promise<ExitCode> {
+  const user = call.operands[0] ?? ''
+  return withAccounts(call, table, (accounts, rules) => use(accounts, nameOf(rules.normalise(user), user)))
+}
+
+/** Runs `use` with the accounts of the table, and the rules that make login names what is stored. */
+export async function withAccounts<T extends AccountTableName>(
+  call: Call,
+  table: T,
+  use: (accounts: Accounts<T>, rules: UsernameRules) => Promise<ExitCode>,
+): Promise<ExitCode> {
   const config = openConfig(call)
   const rules = createUsernameRules(config.settings)
-  const user = call.operands[0] ?? ''
   const { createDatabases } = await import('../database/open-database.js')
   const databases = createDatabases(config.settings, { warn: call.terminal.complain })
   try {
     const database = databases.open(databaseUrlOf(config, table))
     await migrateEmbedded(database)
-    return await use(database.accounts(table, rules.normaliseStored), nameOf(rules.normalise(user), user))
+    return await use(database.accounts(table, rules.normaliseStored), rules)
   } finally {
     await databases.close()
   }

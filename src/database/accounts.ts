@@ -1,10 +1,12 @@
 // Adds, changes, shows, lists and deletes accounts in the three tables of our own: what the CLI and the demo call.
 
 import { type Generated, sql } from 'kysely'
+import { addAll, type BulkAccount, type BulkOutcome, type ExistingMode } from './bulk-accounts.js'
 import { type ColumnValue, columnValue } from './column-value.js'
 import { DatabaseError } from './database-error.js'
 import { exactly, type RowSearch, refuseCutting, rowsOf } from './exact-row.js'
 import { type PlacedRow, splitName, storedName } from './find-accounts.js'
+import { forgetImport, lastImportedLine, noteImportedLine } from './import-progress.js'
 import { listAccounts } from './list-accounts.js'
 import { lookUpNameColumns } from './name-column.js'
 import type { LocalUserRow, MasterUserRow, ProxyUserRow } from './schema.js'
@@ -36,6 +38,15 @@ export type AddOutcome = 'added' | 'exists'
 export type ChangeOutcome = 'changed' | 'not_found' | 'several'
 export type DeleteOutcome = 'deleted' | 'not_found' | 'several'
 
+export interface ImportBatch {
+  readonly accounts: readonly BulkAccount[]
+  readonly existing: ExistingMode
+  /** Everything is done and undone again: what would go wrong goes wrong. */
+  readonly dryRun: boolean
+  /** Where the accounts come from, and up to which line all is done with this batch; 0: the import is finished. */
+  readonly progress?: { readonly source: string; readonly line: number }
+}
+
 /**
  * Names are login names, normalised by the caller; a stored row is meant when its name through `normalise` is the
  * given one. Everything rejects with a DatabaseError when the database does not do it; nothing is half done.
@@ -48,6 +59,10 @@ export interface Accounts<T extends AccountTableName> {
   show(user: string): Promise<Account | 'not_found' | 'several'>
   list(mask: string): AsyncIterable<string>
   delete(user: string): Promise<DeleteOutcome>
+  /** All of a batch in one transaction, one outcome for each account in their order. */
+  importBatch(batch: ImportBatch): Promise<readonly BulkOutcome[]>
+  /** The last line that an import of this source has committed; 0: it has not begun, or is finished. */
+  importedLine(source: string): Promise<number>
 }
 
 const keys: Readonly<Record<AccountTableName, { readonly user: string; readonly domain?: string }>> = {
@@ -105,6 +120,8 @@ export function accountsIn<T extends AccountTableName>(
     },
     set: (user, values) => inTransaction('change', work => change(work, user, checked(table, values))),
     delete: user => inTransaction('delete from', work => remove(work, user)),
+    importBatch: batch => undoneWhenDry(() => inTransaction('import into', work => importBatch(work, batch))),
+    importedLine: async source => lastImportedLine(await open(), source),
     show: user => inTransaction('show', work => show({ ...work, locks: false }, user)),
     async *list(mask) {
       const database = await open()
@@ -170,6 +187,38 @@ async function show(work: Work, user: string): Promise<Account | 'not_found' | '
     user: work.normalise(storedName(row, work.key.domain !== undefined)),
     values: Object.fromEntries(values),
   }
+}
+
+/** What a dry run throws at the end of its transaction. */
+class Undo extends Error {
+  readonly outcomes: readonly BulkOutcome[]
+
+  constructor(outcomes: readonly BulkOutcome[]) {
+    super('a dry run is undone')
+    this.outcomes = outcomes
+  }
+}
+
+async function undoneWhenDry(run: () => Promise<readonly BulkOutcome[]>): Promise<readonly BulkOutcome[]> {
+  try {
+    return await run()
+  } catch (cause) {
+    if (cause instanceof Undo) return cause.outcomes
+    throw cause
+  }
+}
+
+async function importBatch(work: Work, batch: ImportBatch): Promise<readonly BulkOutcome[]> {
+  const { accounts, existing, dryRun, progress } = batch
+  const checkedAccounts = accounts.map(({ user, values }) => ({ user, values: checked(work.table, values) }))
+  const outcomes = await addAll(work, user => nameValues(work, user), checkedAccounts, {
+    existing,
+    withCreated: hasCreated.has(work.table),
+  })
+  if (dryRun) throw new Undo(outcomes)
+  if (progress?.line === 0) await forgetImport(work.transaction, progress.source)
+  else if (progress) await noteImportedLine(work.transaction, progress.source, progress.line)
+  return outcomes
 }
 
 async function theRowOf(work: Work, user: string): Promise<PlacedRow | 'not_found' | 'several'> {

@@ -33,15 +33,17 @@ export function parsePasswdFile(text: string): PasswdFileContent {
   const problems: PasswdProblem[] = []
   for (const [index, rawLine] of text.split('\n').entries()) {
     const content = rawLine.endsWith('\r') ? rawLine.slice(0, -1) : rawLine
-    if (content === '' || content.startsWith('#') || content.startsWith(':')) continue
-    const read = parseLine(content, index + 1)
+    const read = parsePasswdLine(content, index + 1)
+    if (read === undefined) continue
     if ('problem' in read) problems.push(read)
     else accounts.push(read)
   }
   return { accounts, problems }
 }
 
-function parseLine(content: string, line: number): PasswdAccount | PasswdProblem {
+/** One line without its line break; undefined: empty, a comment or without a user. */
+export function parsePasswdLine(content: string, line: number): PasswdAccount | PasswdProblem | undefined {
+  if (content === '' || content.startsWith('#') || content.startsWith(':')) return undefined
   const [user = '', password = '', ...rest] = content.split(':')
   if (/[\x00-\x1f\x7f\ufffd]/.test(content)) {
     return { user, line, problem: 'holds a control character or bytes that are not UTF-8' }

@@ -1,0 +1,179 @@
+// What stands in a file of accounts: CSV with a heading, one JSON object a line, or Dovecot's passwd-file.
+
+import { createReadStream } from 'node:fs'
+import { pipeline } from 'node:stream/promises'
+import { StringDecoder } from 'node:string_decoder'
+import { parse } from 'csv-parse'
+import { type PasswdAccount, parsePasswdLine } from '../model/passwd-file.js'
+
+export type Bytes = AsyncIterable<Buffer | string>
+
+/** One account as it is written: names of columns and their texts, `user` among them. */
+export type ImportLine =
+  | { readonly line: number; readonly texts: ReadonlyMap<string, string> }
+  | { readonly line: number; readonly wrong: string; readonly user?: string }
+
+/** `unknown` column names end the whole import, as every line would be wrong. */
+export type ReadLines = (bytes: Bytes, knownColumns: ReadonlySet<string>) => AsyncIterable<ImportLine>
+
+export const importFormats = {
+  csv: { read: readCsv, endings: ['.csv'] },
+  jsonl: { read: readJsonLines, endings: ['.jsonl', '.ndjson'] },
+  'passwd-file': { read: readPasswdFile, endings: ['.passwd', 'passwd'] },
+} satisfies Record<string, { read: ReadLines; endings: readonly string[] }>
+
+export type ImportFormat = keyof typeof importFormats
+
+export function isImportFormat(word: string): word is ImportFormat {
+  return Object.hasOwn(importFormats, word)
+}
+
+/** The format that a file's name tells. */
+export function formatOf(file: string): ImportFormat | undefined {
+  const names = Object.keys(importFormats) as ImportFormat[]
+  return names.find(name => importFormats[name].endings.some(ending => file.endsWith(ending)))
+}
+
+/** A heading that names a column which no account has. */
+export class UnknownColumn extends Error {
+  readonly column: string
+
+  constructor(column: string) {
+    super(`there is no column ${column}`)
+    this.column = column
+  }
+}
+
+/** `-` is stdin. */
+export function openImport(file: string): Bytes {
+  return file === '-' ? process.stdin : createReadStream(file)
+}
+
+interface CsvRecord {
+  readonly record: readonly string[]
+  readonly info: { readonly lines: number }
+}
+
+/** RFC 4180, with a line of headings. */
+async function* readCsv(bytes: Bytes, knownColumns: ReadonlySet<string>): AsyncGenerator<ImportLine> {
+  const skipped: { line: number; wrong: string }[] = []
+  const parser = parse({
+    bom: true,
+    info: true,
+    relax_column_count: true,
+    skip_empty_lines: true,
+    skip_records_with_error: true,
+    on_skip: error => {
+      if (error) skipped.push({ line: Number(error.lines), wrong: 'is no line of CSV' })
+      return undefined
+    },
+  })
+  // Its error, and the reader's, come out of the loop below.
+  pipeline(bytes, parser).catch(() => {})
+  let columns: readonly string[] | undefined
+  for await (const { record, info } of parser as AsyncIterable<CsvRecord>) {
+    yield* skipped.splice(0)
+    const line = info.lines
+    if (columns === undefined) columns = headings(record, knownColumns)
+    else if (record.length !== columns.length) {
+      yield { line, wrong: `has ${record.length} values, and the heading has ${columns.length}` }
+    } else yield { line, texts: new Map(columns.map((column, place) => [column, record[place] ?? ''])) }
+  }
+  yield* skipped
+}
+
+function headings(record: readonly string[], knownColumns: ReadonlySet<string>): readonly string[] {
+  const columns = record.map(columnName)
+  const unknown = columns.find(column => !knownColumns.has(column))
+  if (unknown !== undefined) throw new UnknownColumn(unknown)
+  return columns
+}
+
+/** As on the command line or as in the table: `ssl-mode`, `ssl_mode`. */
+function columnName(text: string): string {
+  const name = text.trim().toLowerCase().replaceAll('-', '_')
+  return name === 'username' ? 'user' : name
+}
+
+async function* readJsonLines(bytes: Bytes, knownColumns: ReadonlySet<string>): AsyncGenerator<ImportLine> {
+  for await (const { line, text } of linesOf(bytes)) {
+    if (text.trim() !== '') yield readJsonLine(text, line, knownColumns)
+  }
+}
+
+function readJsonLine(text: string, line: number, knownColumns: ReadonlySet<string>): ImportLine {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(text)
+  } catch {
+    return { line, wrong: 'is not JSON' }
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+    return { line, wrong: 'is not a JSON object' }
+  }
+  const texts = new Map<string, string>()
+  for (const [name, value] of Object.entries(parsed)) {
+    const column = columnName(name)
+    if (!knownColumns.has(column)) return { line, wrong: `there is no column ${name}` }
+    if (value === null) texts.set(column, '')
+    else if (typeof value === 'object') return { line, wrong: `${name} is neither text nor a number` }
+    else texts.set(column, String(value))
+  }
+  return { line, texts }
+}
+
+async function* readPasswdFile(bytes: Bytes, knownColumns: ReadonlySet<string>): AsyncGenerator<ImportLine> {
+  for await (const { line, text } of linesOf(bytes)) {
+    const read = parsePasswdLine(text, line)
+    if (read === undefined) continue
+    yield 'problem' in read ? { line, user: read.user, wrong: read.problem } : accountLine(read, knownColumns)
+  }
+}
+
+/** What Dovecot's proxy reads and a row says otherwise: field → column and value. */
+const proxyWords: Readonly<Record<string, (value: string) => readonly [string, string] | undefined>> = {
+  proxy: () => undefined,
+  nopassword: () => undefined,
+  ssl: value => (value === 'any-cert' ? ['any_cert', 'yes'] : ['ssl_mode', 'ssl']),
+  starttls: value => (value === 'any-cert' ? ['any_cert', 'yes'] : ['ssl_mode', 'starttls']),
+}
+
+function accountLine(account: PasswdAccount, knownColumns: ReadonlySet<string>): ImportLine {
+  const { line, user, password = '', userdb = {} } = account
+  const texts = new Map([
+    ['user', user],
+    ['password', password],
+  ])
+  const set = (name: string, value: string): string | undefined => {
+    if (!knownColumns.has(name)) return name
+    texts.set(name, value)
+    return undefined
+  }
+  const isProxied = knownColumns.has('host')
+  // uid, gid and home of a proxied user are the backend's business.
+  if (!isProxied) for (const [name, value] of Object.entries(userdb)) set(name, value)
+  const words = isProxied ? proxyWords : {}
+  for (const [name, template] of account.extraFields) {
+    if (template.variables.length > 0) return { line, user, wrong: `the field ${name} holds a variable` }
+    const known = Object.hasOwn(words, name) ? words[name] : undefined
+    const pair = known ? known(template.source) : ([name.replace(/^userdb_/, ''), template.source] as const)
+    const unknown = pair && set(...pair)
+    if (unknown !== undefined) return { line, user, wrong: `the field ${name} has no column` }
+  }
+  return { line, texts }
+}
+
+async function* linesOf(bytes: Bytes): AsyncGenerator<{ line: number; text: string }> {
+  const decoder = new StringDecoder('utf8')
+  let line = 0
+  let rest = ''
+  for await (const chunk of bytes) {
+    const texts = (rest + (typeof chunk === 'string' ? chunk : decoder.write(chunk))).split('\n')
+    rest = texts.pop() ?? ''
+    for (const text of texts) yield { line: ++line, text: withoutReturn(text) }
+  }
+  rest += decoder.end()
+  if (rest !== '') yield { line: ++line, text: withoutReturn(rest) }
+}
+
+const withoutReturn = (text: string): string => (text.endsWith('\r') ? text.slice(0, -1) : text)

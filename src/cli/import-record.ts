@@ -1,0 +1,64 @@
+// From the texts of one line to the account that is stored, or what is wrong with the line.
+
+import type { BulkAccount } from '../database/bulk-accounts.js'
+import { storedPasswordProblem } from '../database/stored-password-problem.js'
+import type { UsernameRules } from '../model/username.js'
+import { readStoredPassword } from '../password/stored-password.js'
+import { type AccountColumn, type AccountValues, columnsByName } from './account-columns.js'
+import type { AccountKind } from './account-commands.js'
+import type { ImportLine } from './import-lines.js'
+
+export type ReadRecord = (line: ImportLine) => { readonly account: BulkAccount } | { readonly wrong: string }
+
+/** Reads lines by the same rules as the options of `add`. */
+export function recordReader(kind: AccountKind, rules: UsernameRules): ReadRecord {
+  const columns = columnsByName(kind.columns)
+  return line => {
+    if ('wrong' in line) return line
+    const { texts } = line
+    const name = rules.normalise(texts.get('user') ?? '')
+    if ('refused' in name) return { wrong: `can be no user: ${name.refused}` }
+    const values = readValues(texts, columns)
+    if (typeof values === 'string') return { wrong: values }
+    const missing = kind.required.find(option => (values[columnOf(kind, option)] ?? '') === '')
+    if (missing !== undefined) return { wrong: `has no ${missing}` }
+    const wrong = kind.check(values)
+    if (wrong !== undefined) return { wrong: wrong.replace(/^--/, '') }
+    const password = readHash(texts.get('password') ?? '', kind.passwordIsOptional)
+    if ('wrong' in password) return password
+    const withPassword = texts.has('password') ? { ...values, password: password.stored } : values
+    if (!texts.has('password') && !kind.passwordIsOptional) return { wrong: 'has no password' }
+    return { account: { user: name.user, values: withPassword } }
+  }
+}
+
+const columnOf = ({ columns }: AccountKind, option: string): string => columns[option]?.column ?? option
+
+function readValues(
+  texts: ReadonlyMap<string, string>,
+  columns: ReadonlyMap<string, AccountColumn>,
+): AccountValues | string {
+  const values: Record<string, string | number | null> = {}
+  for (const [name, text] of texts) {
+    const column = columns.get(name)
+    if (column === undefined) continue
+    const read = column.read(text)
+    if ('value' in read) values[name] = read.value
+    // An empty cell of a column that cannot be empty: the default.
+    else if (text !== '') return `${name}: ${read.wrong}`
+  }
+  return values
+}
+
+/** A clear password is never taken for a hash, nor the other way round: only what says what it is is stored. */
+function readHash(
+  text: string,
+  isOptional: boolean,
+): { readonly stored: string | null } | { readonly wrong: string } {
+  if (text === '') return isOptional ? { stored: null } : { wrong: 'has no password' }
+  const stored = /^\$[0-9a-zA-Z]+\$/.test(text) ? `{CRYPT}${text}` : text
+  if (!stored.startsWith('{')) return { wrong: 'has a password without {SCHEME}' }
+  const read = readStoredPassword(stored)
+  const reason = read.kind === 'refused' ? read.reason : storedPasswordProblem(stored)
+  return reason === undefined ? { stored } : { wrong: `has a hash that cannot be used: ${reason}` }
+}
