@@ -7,6 +7,7 @@ import { usernameSettings } from '../model/username.js'
 import { passdbDrivers } from '../passdb/drivers.js'
 import { passwordSettings } from '../password/password-settings.js'
 import { httpSettings } from '../protocols/http/http-settings.js'
+import { stateSettings } from '../state/state-settings.js'
 import { logSettings } from '../telemetry/logger.js'
 import { userdbDrivers } from '../userdb/drivers.js'
 import type { Config, ConfigSchema } from './config.js'
@@ -25,6 +26,7 @@ const programSettings = settings({
   ...masterSettings.properties,
   ...cacheSettings.properties,
   ...passwordSettings.properties,
+  ...stateSettings.properties,
   ...logSettings.properties,
 })
 

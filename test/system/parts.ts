@@ -5,8 +5,9 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { whyNoMariadb } from './mariadb-server.js'
+import { redisBinary } from './redis-server.js'
 
-export type Part = Dovecot | 'mariadb'
+export type Part = Dovecot | 'mariadb' | 'redis'
 
 /** An installed Dovecot: `root` is the folder it must be chrooted to, empty when it is the machine's own. */
 export interface DovecotInstallation {
@@ -51,6 +52,7 @@ const howToGet: Readonly<Record<Part, string>> = {
   'dovecot-2.3': `${installHint}, or install Dovecot 2.3 with its auth-lua, imapd, pop3d and lmtpd packages`,
   'dovecot-2.4': `${installHint}, or install Dovecot 2.4 with its auth-lua, imapd, pop3d and lmtpd packages`,
   mariadb: `${installHint}, or install mariadb-server`,
+  redis: `${installHint}, or install valkey-server or redis-server`,
 }
 
 function isRequired(part: Part): boolean {
@@ -59,6 +61,7 @@ function isRequired(part: Part): boolean {
 }
 
 function isThere(part: Part): boolean {
+  if (part === 'redis') return redisBinary() !== undefined
   return part === 'mariadb' ? whyNoMariadb() === undefined : findDovecot(part) !== undefined
 }
 
