@@ -7,8 +7,12 @@ import type { HomingConfig } from './config/program-schema.js'
 import { type Engine, openEngine } from './engine.js'
 import { systemClock } from './model/clock.js'
 import { ConfigError } from './model/config-error.js'
-import { doors } from './protocols/http/doors.js'
-import { type HttpListener, openHttpListener } from './protocols/http/listen.js'
+import {
+  type CertificateReport,
+  formatTlsFault,
+  type OpenDoors,
+  openDoors,
+} from './protocols/http/open-doors.js'
 import type { Readiness, Services } from './protocols/services.js'
 import { type Logger, type OpenLogger, openLogger } from './telemetry/logger.js'
 import { type CacheFigures, createMetrics } from './telemetry/metrics.js'
@@ -21,6 +25,8 @@ export interface Service {
   readonly addresses: readonly string[]
   /** Forgets everything cached and logs how much that was, in the words of Dovecot's auth process at SIGHUP. */
   flushCache(): void
+  /** Takes up renewed certificates now; bad ones are logged, and those before them are kept. */
+  renewCertificates(): Promise<void>
   /** Logs how the cache is doing since the last time, in the words of Dovecot's auth process at SIGUSR2. */
   logCacheStatistics(): void
   /**
@@ -58,17 +64,18 @@ export async function startService(config: HomingConfig): Promise<Service> {
     },
   }
 
-  const open: HttpListener[] = []
+  let open: OpenDoors | undefined
   const closeAll = () => closeEverything(open, engine, logger, settings.shutdown_timeout)
   try {
     await Promise.all([migrateEmbedded(engine, log), engine.verifier.warmUp()])
     log.info({ implementations: engine.verifier.describe() }, 'password schemes')
-    for (const door of doors) {
-      for (const text of settings[door.listenSetting]) {
-        open.push(await openHttpListener(services, settings, addressOf(text, door.listenSetting), door))
-      }
-    }
-    const addresses = open.map(({ address }) => formatListenAddress(address))
+    open = await openDoors({
+      services,
+      settings,
+      addressesOf: ({ listenSetting: key }) => settings[key].map(text => addressOf(text, key)),
+      report: certificateReport(log),
+    })
+    const addresses = open.addresses.map(formatListenAddress)
     log.info({ addresses }, 'ready')
     return {
       engine,
@@ -77,6 +84,7 @@ export async function startService(config: HomingConfig): Promise<Service> {
         const entries = cache?.flush() ?? 0
         log.info({ entries }, `SIGHUP received, ${entries} cache entries flushed`)
       },
+      renewCertificates: async () => open?.renewCertificates(settings),
       logCacheStatistics: () => {
         if (cache === undefined) return log.info('SIGUSR2 received, there is no auth cache (auth_cache_size)')
         for (const line of statsLines(cache.statsSinceReset())) log.info(line)
@@ -126,6 +134,16 @@ function cacheFigures(cache: AuthCache): CacheFigures {
   return { ...figures, lookups: { hit: hits, negative_hit: negativeHits, miss: misses, expired } }
 }
 
+function certificateReport(log: Logger): CertificateReport {
+  return {
+    renewed: (door, { file, validToMs }) =>
+      log.info({ door, file, expires: new Date(validToMs).toISOString() }, 'new certificate in use'),
+    refused: (door, faults) =>
+      log.error({ door, problems: faults.map(formatTlsFault) }, 'the certificate in use is kept'),
+    handshakeFailed: (door, peer, reason) => log.warn({ door, peer, reason }, 'TLS handshake failed'),
+  }
+}
+
 /** The configuration has been checked: an address that cannot be read is one that was never checked. */
 function addressOf(text: string, setting: string): ListenAddress {
   const parsed = parseListenAddress(text)
@@ -142,13 +160,13 @@ async function readinessOf(engine: Engine, stopping: boolean): Promise<Readiness
 }
 
 async function closeEverything(
-  listeners: readonly HttpListener[],
+  open: OpenDoors | undefined,
   engine: Engine,
   logger: OpenLogger,
   timeoutMs: number,
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs
-  await Promise.allSettled(listeners.map(listener => listener.close(timeoutMs)))
+  await open?.close(timeoutMs)
   await Promise.allSettled([engine.close(Math.max(0, deadline - performance.now()))])
   logger.flush()
 }

@@ -84,23 +84,23 @@ const questions: readonly Question[] = [
 ]
 
 /** Three questions to paste into a shell, each with the answer that the default chain gives. */
-export function demoGuide(addresses: readonly string[], apiToken: string): string {
+export function demoGuide(addresses: readonly string[], apiToken: string, scheme: 'http' | 'https'): string {
   const [address = ''] = addresses
   const lines = questions.flatMap(({ who, user, answer: { result, fields } }) => [
     '',
     `# ${who}; the answer is ${JSON.stringify({ result, user, fields })}`,
-    curl(address, apiToken, JSON.stringify({ user, password: DEMO_PASSWORD })),
+    curl(address, apiToken, scheme, JSON.stringify({ user, password: DEMO_PASSWORD })),
   ])
   return ['', `To try it (every password is "${DEMO_PASSWORD}"):`, ...lines, '']
     .map(line => `${line}\n`)
     .join('')
 }
 
-function curl(address: string, apiToken: string, body: string): string {
+function curl(address: string, apiToken: string, scheme: string, body: string): string {
   const unix = address.startsWith('unix:')
   const where = unix
     ? `--unix-socket ${address.slice('unix:'.length)} http://localhost`
-    : `http://${reachable(address)}`
+    : `${scheme}://${reachable(address)}`
   // The token itself is shown to nobody.
   const token = apiToken === '' ? '' : ` -H "authorization: Bearer $HOMING_API_TOKEN"`
   return `curl -sw '\\n' ${where}/v1/passdb/verify -H 'content-type: application/json'${token} -d '${body}'`

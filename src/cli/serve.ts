@@ -13,7 +13,8 @@ export const serve: Command = {
   operands: '',
   operandCount: { minimum: 0, maximum: 0 },
   summary: 'runs the service until SIGTERM or SIGINT; a second signal ends it at once',
-  details: 'SIGHUP flushes the auth cache, SIGUSR2 logs its statistics.',
+  details:
+    'SIGHUP flushes the auth cache and takes up renewed certificates, SIGUSR2 logs statistics of the cache.',
   examples: ['homing serve --config /etc/homing.toml', 'homing serve --demo'],
   options: {
     listen: {
@@ -34,10 +35,19 @@ async function runService(call: Call): Promise<ExitCode> {
   const service = await start(config)
   if (demo) await addDemoUsers(service.engine.database, config.settings)
   await call.terminal.print(readyLine(call, config, service))
-  if (!hangsUp) process.on('SIGHUP', () => service.flushCache())
+  if (!hangsUp) process.on('SIGHUP', () => hangUp(service))
   process.on('SIGUSR2', () => service.logCacheStatistics())
-  if (demo) await call.terminal.print(demoGuide(service.addresses, config.settings.api_token))
+  if (demo) await call.terminal.print(guideOf(service, config))
   return stopped(service, config)
+}
+
+function guideOf({ addresses }: Service, { settings }: HomingConfig): string {
+  return demoGuide(addresses, settings.api_token, settings.ssl ? 'https' : 'http')
+}
+
+function hangUp(service: Service): void {
+  service.flushCache()
+  void service.renewCertificates()
 }
 
 /** What is in the way of a start (an address in use, say) is one sentence; a bug keeps its stack. */

@@ -3,6 +3,7 @@
 import { doors } from '../protocols/http/doors.js'
 import { findChainFaults } from './check-chain.js'
 import { findDatabaseFaults } from './check-databases.js'
+import { asksForCertificates, findTlsFaults, findTlsWarnings } from './check-tls.js'
 import type { Config, ConfigSchema } from './config.js'
 import type { ConfigProblem } from './config-problem.js'
 import { isLoopback, parseListenAddress } from './listen-address.js'
@@ -34,8 +35,14 @@ export function checkConfig(config: Config, schema: ConfigSchema, surroundings: 
       ...secretsInFlags(placed),
       ...chain.problems,
       ...findDatabaseFaults(placed),
+      ...findTlsFaults(config),
     ],
-    warnings: [...chain.warnings, ...readableSecrets(placed, surroundings), ...tinyCache(config)],
+    warnings: [
+      ...chain.warnings,
+      ...readableSecrets(placed, surroundings),
+      ...tinyCache(config),
+      ...findTlsWarnings(config),
+    ],
   }
 }
 
@@ -60,6 +67,7 @@ function noAddress(config: Config): ConfigProblem[] {
 function openListeners(config: Config): ConfigProblem[] {
   return doors.flatMap(({ listenSetting: key, secretSettings }) => {
     if (secretSettings.some(secret => isSet(config.settings[secret]))) return []
+    if (asksForCertificates(config, key)) return []
     const source = sourceOf(config, key)
     const secret = String(secretSettings[0])
     return addressesOf(config, key).flatMap(text => {

@@ -2,11 +2,13 @@
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
+import { get } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import Database from 'libsql'
+import type { Certificate } from './certificates.js'
 import { freePorts } from './free-ports.js'
 
 /** A row of proxy_users: what is not said is NULL, or the column's default. */
@@ -49,6 +51,10 @@ export interface HomingOptions {
   readonly database?: EmptyDatabase
   /** Further lines for homing.toml. */
   readonly config?: string
+  /** What its certificate is verified with; then it is asked at https://localhost. */
+  readonly caFile?: string
+  /** Shown to it when it is asked whether it is ready. */
+  readonly clientCertificate?: Certificate
 }
 
 export interface RunningHoming {
@@ -65,6 +71,8 @@ export interface RunningHoming {
   stop(): Promise<void>
   /** SIGKILL. */
   kill(): Promise<void>
+  /** Replaces the further lines of homing.toml; SIGHUP lets it read them. */
+  configure(config: string): Promise<void>
   /** From here on it accepts connections (its kernel does) and never answers. */
   hang(): void
   /** The opposite of hang. */
@@ -79,23 +87,23 @@ const program = join(import.meta.dirname, '../../src/cli/homing.js')
 const token = 'open-sesame'
 
 /** Starts it on a free loopback port and resolves when it is ready. Ends by itself when this process ends. */
-export async function startHoming({ database, config = '' }: HomingOptions = {}): Promise<RunningHoming> {
+export async function startHoming(options: HomingOptions = {}): Promise<RunningHoming> {
+  const { database, config = '', caFile } = options
   const folder = await mkdtemp(join(tmpdir(), 'homing-service-'))
   const [port = 0] = await freePorts(1)
   const store = database ?? sqliteFile(join(folder, 'homing.db'))
   const configFile = join(folder, 'homing.toml')
   const logFile = join(folder, 'log')
-  const settings = [
-    `database_url = "${store.url}"`,
-    `listen = ["127.0.0.1:${port}"]`,
-    `api_token = "${token}"`,
-    config,
-  ]
-  await writeFile(configFile, settings.join('\n'), { mode: 0o600 })
+  const ours = [`database_url = "${store.url}"`, `listen = ["127.0.0.1:${port}"]`, `api_token = "${token}"`]
+  const configure = (lines: string) =>
+    writeFile(configFile, [...ours.filter(line => !isGivenIn(lines, line)), lines].join('\n'), {
+      mode: 0o600,
+    })
+  await configure(config)
   // The embedded database is migrated by `serve`.
   if (database) await promisify(execFile)(process.execPath, [program, 'migrate', '--config', configFile])
 
-  const url = `http://127.0.0.1:${port}`
+  const url = caFile ? `https://localhost:${port}` : `http://127.0.0.1:${port}`
   let child: ChildProcess | undefined
   const end = async (signal: NodeJS.Signals) => {
     const running = child
@@ -109,7 +117,7 @@ export async function startHoming({ database, config = '' }: HomingOptions = {})
   }
   const start = async () => {
     child = await spawnService(configFile, logFile)
-    await untilReady(url, child, logFile)
+    await untilReady(() => isReady(`${url}/readyz`, options), child, logFile)
   }
   await start()
   return {
@@ -127,6 +135,7 @@ export async function startHoming({ database, config = '' }: HomingOptions = {})
       throw new Error(`${texts.join(' and ')} are in no line of the log:\n${lines.slice(-20).join('\n')}`)
     },
     start,
+    configure,
     signal: signal => void child?.kill(signal),
     stop: () => end('SIGTERM'),
     kill: () => end('SIGKILL'),
@@ -169,10 +178,37 @@ async function spawnService(configFile: string, logFile: string): Promise<ChildP
   }
 }
 
-async function untilReady(url: string, child: ChildProcess, logFile: string): Promise<void> {
+/** Whether these lines set what this line sets. */
+function isGivenIn(lines: string, line: string): boolean {
+  return new RegExp(`^${line.split(' ')[0]} *=`, 'm').test(lines)
+}
+
+async function isReady(url: string, { caFile, clientCertificate }: HomingOptions): Promise<boolean> {
+  if (caFile === undefined) return (await fetch(url).catch(() => undefined))?.ok === true
+  const options = {
+    ca: await readFile(caFile),
+    ...(clientCertificate && {
+      cert: await readFile(clientCertificate.certFile),
+      key: await readFile(clientCertificate.keyFile),
+    }),
+    agent: false as const,
+  }
+  return new Promise(resolve => {
+    const asked = get(url, options, response => {
+      response.resume()
+      resolve(response.statusCode === 200)
+    })
+    asked.on('error', () => resolve(false))
+  })
+}
+
+async function untilReady(
+  ready: () => Promise<boolean>,
+  child: ChildProcess,
+  logFile: string,
+): Promise<void> {
   for (let tries = 0; tries < 400 && child.exitCode === null; tries++) {
-    const ready = await fetch(`${url}/readyz`).catch(() => undefined)
-    if (ready?.ok) return
+    if (await ready()) return
     await sleep(25)
   }
   throw new Error(`homing serve is not ready:\n${await readFile(logFile, 'utf8')}`)

@@ -3,27 +3,31 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 
-/** Where a listener listens decides whom it lets in when no token is set. */
-export type ListenerTrust = 'unix-socket' | 'tcp'
+/**
+ * What a listener knows of its callers without a token: that a unix socket's permissions let them in, that they have
+ * shown a certificate of ours, or nothing.
+ */
+export type ListenerTrust = 'unix-socket' | 'client-certificate' | 'tcp'
 
 export interface CallerCheck {
   /** Whether this Authorization header opens the door. */
   mayAsk(authorization: string | undefined): boolean
   /**
-   * Whether this listener's callers have proved themselves, by the token or by a unix socket's permissions.
+   * Whether this listener's callers have proved themselves, by the token, by a certificate, or by a unix socket's
+   * permissions.
    * Anybody on the machine can reach a loopback port; nobody gets a hash for that alone.
    */
   readonly maySeeCredentials: boolean
 }
 
-/** With an empty token every caller may ask: the configuration allows that on loopback and unix sockets only. */
+/** With an empty token every caller may ask: the configuration allows that on loopback and unix sockets and behind client certificates only. */
 export function createCallerCheck(apiToken: string, trust: ListenerTrust): CallerCheck {
   const wanted = digest(`Bearer ${apiToken}`)
   return {
     mayAsk: authorization =>
       apiToken === '' ||
       timingSafeEqual(digest(authorization?.replace(/^bearer /i, 'Bearer ') ?? ''), wanted),
-    maySeeCredentials: apiToken !== '' || trust === 'unix-socket',
+    maySeeCredentials: apiToken !== '' || trust !== 'tcp',
   }
 }
 

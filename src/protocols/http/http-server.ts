@@ -1,6 +1,7 @@
 // One Fastify per listener, with the routes of its door mounted on it.
 
 import { Buffer } from 'node:buffer'
+import type { Server } from 'node:https'
 import Fastify, {
   type FastifyError,
   type FastifyInstance,
@@ -10,6 +11,7 @@ import Fastify, {
 import type { Services } from '../services.js'
 import type { ListenerTrust } from './caller.js'
 import type { Door } from './door.js'
+import type { DoorTls } from './door-tls.js'
 import { healthRoutes } from './health-routes.js'
 import type { HttpSettings } from './http-settings.js'
 import { parseJsonBody } from './json-body.js'
@@ -28,8 +30,10 @@ export function createHttpServer(
   trust: ListenerTrust,
   closing: Closing = { now: false },
   door: Door = passdbDoor,
+  tls?: DoorTls,
 ): FastifyInstance {
-  const app = Fastify({
+  const app: FastifyInstance = Fastify({
+    ...(tls && { https: { ...tls.serverOptions, handshakeTimeout: settings.http_request_timeout } as never }),
     bodyLimit: settings.http_request_body_limit,
     requestTimeout: settings.http_request_timeout,
     keepAliveTimeout: settings.http_keep_alive_timeout,
@@ -39,6 +43,7 @@ export function createHttpServer(
     routerOptions: { maxParamLength: 256 },
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
   })
+  tls?.serve(app.server as unknown as Server)
   readJsonOnly(app)
   app.addHook('onRequest', (_request, reply, done) => {
     if (closing.now) reply.header('connection', 'close')

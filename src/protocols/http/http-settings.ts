@@ -1,5 +1,6 @@
 import type { Static } from 'typebox'
 import { secret, settings, size, text, time, words } from '../../model/setting.js'
+import { tlsSettings } from './tls-settings.js'
 
 /** Where the service listens and what it demands of its callers. */
 export const httpSettings = settings({
@@ -7,8 +8,9 @@ export const httpSettings = settings({
     '127.0.0.1:8080',
   ]),
   api_token: secret(
-    'what callers send as `Authorization: Bearer …`; without it only loopback and unix sockets may be listened on',
+    'what callers send as `Authorization: Bearer …`; without it, and without client certificates, only loopback and unix sockets may be listened on',
   ),
+  ...tlsSettings.properties,
   unix_listener_mode: text('permissions of unix sockets, octal', '0660'),
   http_request_body_limit: size('a larger request body is answered with 413', '64k'),
   http_request_timeout: time('a request must have arrived within this time', '5 secs'),

@@ -5,7 +5,9 @@ import { connect, Server as NetServer } from 'node:net'
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import type { Services } from '../services.js'
+import type { ListenerTrust } from './caller.js'
 import type { Door } from './door.js'
+import type { DoorTls } from './door-tls.js'
 import { createHttpServer } from './http-server.js'
 import type { HttpSettings } from './http-settings.js'
 
@@ -32,10 +34,11 @@ export async function openHttpListener(
   settings: HttpSettings,
   address: HttpAddress,
   door?: Door,
+  doorTls?: DoorTls,
 ): Promise<HttpListener> {
   const closing = { now: false }
-  const trust = address.kind === 'unix' ? 'unix-socket' : 'tcp'
-  const app = createHttpServer(services, settings, trust, closing, door)
+  const tls = address.kind === 'unix' ? undefined : doorTls
+  const app = createHttpServer(services, settings, trustOf(address, tls), closing, door, tls)
   try {
     const bound = await listen(app, address, settings.unix_listener_mode)
     const close = (timeoutMs: number) => {
@@ -47,6 +50,11 @@ export async function openHttpListener(
     await app.close()
     throw error
   }
+}
+
+function trustOf(address: HttpAddress, tls: DoorTls | undefined): ListenerTrust {
+  if (address.kind === 'unix') return 'unix-socket'
+  return tls?.serverOptions.requestCert ? 'client-certificate' : 'tcp'
 }
 
 /** How long an idle connection may still bring a request that was on its way when we stopped listening. */

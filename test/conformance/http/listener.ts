@@ -4,12 +4,13 @@ import { connect } from 'node:net'
 import type { ChainedPassdb } from '../../../src/auth/chained-passdb.js'
 import { type AuthOptions, createAuth } from '../../../src/auth/create-auth.js'
 import { createChain } from '../../../src/auth/passdb-chain.js'
+import { readSettings } from '../../../src/config/read-settings.js'
 import type { AuthEvent } from '../../../src/model/auth-event.js'
 import { systemClock } from '../../../src/model/clock.js'
 import type { PassdbLookup } from '../../../src/model/passdb.js'
 import { createUsernameRules } from '../../../src/model/username.js'
 import { createHttpServer } from '../../../src/protocols/http/http-server.js'
-import type { HttpSettings } from '../../../src/protocols/http/http-settings.js'
+import { type HttpSettings, httpSettings } from '../../../src/protocols/http/http-settings.js'
 
 export interface Listener {
   readonly url: string
@@ -22,14 +23,8 @@ export interface Listener {
 const defaultCharacters = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567890.-_@'
 
 export const settings: HttpSettings = {
+  ...readSettings(httpSettings, new Map(), { prefix: '' }).values,
   listen: [],
-  api_token: '',
-  unix_listener_mode: '0660',
-  http_request_body_limit: 64 * 1024,
-  http_request_timeout: 5000,
-  http_keep_alive_timeout: 65_000,
-  shutdown_delay: 0,
-  shutdown_timeout: 10_000,
 }
 
 /** Opens a listener; `lookup` is the passdb, `users` the listing. Passwords are stored as `{PLAIN}…`. */
