@@ -11,6 +11,7 @@ import { configDump } from './config-dump.js'
 import { type ExitCode, exitCode } from './exit-code.js'
 import { hashAudit } from './hash-audit.js'
 import { commandHelp, overview } from './help.js'
+import { helpCommand } from './help-command.js'
 import { localUserCommands } from './local-user.js'
 import { migrate } from './migrate.js'
 import { ConfigProblems } from './open-config.js'
@@ -33,6 +34,7 @@ export const commands: readonly Command[] = [
   hashAudit,
   configCheck,
   configDump,
+  helpCommand,
 ]
 
 /** Runs what the arguments say. Resolves to the exit code; throws only for a bug. */

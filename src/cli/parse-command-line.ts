@@ -42,7 +42,7 @@ export type OptionValues = Readonly<
 export function parseCommandLine(args: readonly string[], commands: readonly Command[]): CommandLine {
   if (args.length === 1 && args[0] === '--version') return { kind: 'version' }
   const command = findCommand(args, commands)
-  if (!command) return helpOrComplaint(args, commands)
+  if (!command || asksForCommandHelp(args, commands)) return helpOrComplaint(args, commands)
 
   const rest = args.slice(command.name.split(' ').length)
   refusePasswords(command, rest)
@@ -56,6 +56,12 @@ function findCommand(args: readonly string[], commands: readonly Command[]): Com
   return commands
     .filter(({ name }) => name.split(' ').every((word, place) => args[place] === word))
     .sort((a, b) => b.name.length - a.name.length)[0]
+}
+
+/** `homing help`, `homing help local-user`; `homing help TOPIC` is a command of its own. */
+function asksForCommandHelp([first, ...words]: readonly string[], commands: readonly Command[]): boolean {
+  const typed = words.join(' ')
+  return first === 'help' && (typed === '' || commands.some(({ name }) => name.startsWith(`${typed} `)))
 }
 
 function helpOrComplaint(args: readonly string[], commands: readonly Command[]): CommandLine {

@@ -1,0 +1,67 @@
+// homing help TOPIC: pages whose commands exist and whose settings are read.
+
+import { spawnSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import { commands } from '../../src/cli/cli.js'
+import { helpTopics, readTopic } from '../../src/cli/help-topics.js'
+import { loadConfig } from '../../src/config/load-config.js'
+import { programSchema } from '../../src/config/program-schema.js'
+
+const program = fileURLToPath(new URL('../../src/cli/homing.js', import.meta.url))
+
+function homing(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], {
+    env: { PATH: process.env.PATH },
+    encoding: 'utf8',
+  })
+  return { code: status, out: stdout, err: stderr }
+}
+
+t.test('every topic is listed and printed', async t => {
+  const { code, out } = homing('help', 'topics')
+  t.equal(code, 0)
+  for (const { name, title } of helpTopics()) {
+    t.match(out, new RegExp(`homing help ${name.replaceAll('.', '\\.')} +${title}\\n`))
+    t.match(homing('help', name), { code: 0, out: readTopic(name), err: '' })
+  }
+})
+
+t.test('an unknown topic names those there are; commands keep their help', async t => {
+  t.match(homing('help', 'nonsense'), {
+    code: 64,
+    err: /there is no topic nonsense; there are: .*troubleshooting/,
+  })
+  t.match(homing('help'), { code: 0, out: /Commands/ })
+  t.match(homing('help', 'local-user'), { code: 0, out: /homing local-user add USER/ })
+})
+
+t.test('every command that a topic names exists', async t => {
+  const names = commands.map(({ name }) => name)
+  for (const { name } of helpTopics()) {
+    const used = readTopic(name).matchAll(/`?homing ((?:[a-z-]+ ?){1,2})/g)
+    for (const [, words = ''] of used) {
+      const typed = words.trim()
+      t.ok(
+        names.some(
+          known => typed === known || typed.startsWith(`${known} `) || known.startsWith(`${typed} `),
+        ),
+        `${name}: homing ${typed}`,
+      )
+    }
+  }
+})
+
+t.test('every piece of configuration in a topic is one that the program reads', async t => {
+  for (const { name } of helpTopics()) {
+    for (const [, toml = ''] of readTopic(name).matchAll(/```toml\n([\s\S]*?)```/g)) {
+      const folder = t.testdir({ secret: 'x' })
+      const file = join(folder, 'homing.toml')
+      writeFileSync(file, toml.replaceAll(/"\/etc\/homing\/[^"]*"/g, JSON.stringify(join(folder, 'secret'))))
+      const loaded = loadConfig(programSchema, { file, environment: {} })
+      t.match(loaded, { config: {} }, `${name}: ${JSON.stringify('problems' in loaded && loaded.problems)}`)
+    }
+  }
+})
