@@ -3,7 +3,7 @@
 
 import type { AuthRequest } from '../model/auth-request.js'
 import type { ExtraFields } from '../model/extra-fields.js'
-import { isWithinNetworks } from './networks.js'
+import { isWithinNetworks } from '../model/networks.js'
 
 /** Dovecot fails a login that would have to wait longer than this (auth-request.c, AUTH_REQUEST_MAX_DELAY_SECS). */
 const LONGEST_DELAY_SECS = 300
