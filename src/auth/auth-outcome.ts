@@ -18,6 +18,8 @@ export interface AuthOutcome {
   readonly credentials?: Credentials
   /** For the client or the caller's log; says nothing about our insides. */
   readonly reason?: string
+  /** With `internal_failure`: too much was asked; the same question may be answered after so long. */
+  readonly retryAfterSecs?: number
   readonly trace: AuthTrace
 }
 

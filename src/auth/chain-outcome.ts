@@ -23,6 +23,8 @@ export interface ChainOutcome {
   /** For the log. */
   readonly reason?: string
   readonly cause?: unknown
+  /** With `internal_failure`: when too much was asked, and the same question may be answered after so long. */
+  readonly retryAfterSecs?: number
 }
 
 export type ChainQuestion = 'verify' | 'lookup'
@@ -37,7 +39,7 @@ export interface WalkEnd {
   readonly trace: AuthTrace
 }
 
-type Why = Pick<ChainOutcome, 'reason' | 'cause'>
+type Why = Pick<ChainOutcome, 'reason' | 'cause' | 'retryAfterSecs'>
 
 /** The outcome of a walk that asked somebody. */
 export function outcomeOf(question: ChainQuestion, walked: WalkEnd): ChainOutcome {
@@ -83,6 +85,10 @@ function isRefusal(reply: PassdbReply): reply is Refusal<Exclude<PassdbResult, '
   return reply.result !== 'ok' && reply.result !== 'next'
 }
 
-function reasonOf({ reason, cause }: Refusal<PassdbResult>): Why {
-  return { ...(reason === undefined ? {} : { reason }), ...(cause === undefined ? {} : { cause }) }
+function reasonOf({ reason, cause, retryAfterSecs }: Refusal<PassdbResult>): Why {
+  return {
+    ...(reason === undefined ? {} : { reason }),
+    ...(cause === undefined ? {} : { cause }),
+    ...(retryAfterSecs === undefined ? {} : { retryAfterSecs }),
+  }
 }

@@ -99,14 +99,21 @@ export function createAuth(options: AuthOptions): Auth {
     if (loginUser === undefined) {
       const request = requestFor(incoming, names.user)
       const outcome = await walkChain(chain, request, ask, 'verify')
-      if (nobodyWasAsked(outcome)) await verifier.verifyNothing(password, { user: names.user })
-      return outcome
+      return nobodyWasAsked(outcome) ? afterNothing(outcome, password) : outcome
     }
     if (chain.masters.length === 0) {
       return refused(incoming, 'Master user login attempted without master passdbs', 'password_mismatch')
     }
     const { masterUser: _claimed, ...request } = requestFor(incoming, names.user)
     return walkMasters(chain, { ...request, requestedLoginUser: loginUser }, ask)
+  }
+
+  /** The same answer, as late as that to a wrong password; and none where a wrong password gets none. */
+  async function afterNothing(outcome: ChainOutcome, password: Password): Promise<ChainOutcome> {
+    const nothing = await verifier.verifyNothing(password, { user: outcome.request.user })
+    if (nothing.verdict !== 'unavailable') return outcome
+    const { verdict: _, ...why } = nothing
+    return { ...outcome, result: 'internal_failure', fields: noFields, ...why }
   }
 
   function finish(
@@ -117,7 +124,7 @@ export function createAuth(options: AuthOptions): Auth {
   ): AuthOutcome {
     const checked = throughFirewall(withoutStaleRefusal(walked))
     tell(question, incoming, startedAt, checked)
-    const { result, request, fields, trace, credentials } = checked
+    const { result, request, fields, trace, credentials, retryAfterSecs } = checked
     const reason = reasonForPeer(result, walked)
     return {
       result,
@@ -127,6 +134,7 @@ export function createAuth(options: AuthOptions): Auth {
       ...(request.masterUser !== undefined && { masterUser: request.masterUser }),
       ...(result === 'ok' && credentials && { credentials }),
       ...(reason !== undefined && { reason }),
+      ...(retryAfterSecs !== undefined && { retryAfterSecs }),
     }
   }
 

@@ -108,8 +108,11 @@ async function refusedPassword(
     case 'scheme_not_available':
       return { result: 'scheme_not_available', reason: verdict.reason }
     case 'malformed':
-    case 'unavailable':
       return { result: 'internal_failure', reason: verdict.reason }
+    case 'unavailable': {
+      const { verdict: _, ...why } = verdict
+      return { result: 'internal_failure', ...why }
+    }
   }
 }
 

@@ -47,6 +47,8 @@ export interface Refusal<R extends PassdbResult> {
   readonly found?: boolean
   readonly reason?: string
   readonly cause?: unknown
+  /** With `internal_failure`: it is only that too much is asked just now, which is over by then. */
+  readonly retryAfterSecs?: number
 }
 
 /** What a database knows. It cannot claim a mismatch: it never saw the password. */

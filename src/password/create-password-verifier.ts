@@ -70,7 +70,10 @@ export function createPasswordVerifier(options: PasswordVerifierOptions = {}): P
 
 function verdictOf(outcome: HashOutcome, comparison: Extract<Comparison, { kind: 'slow' }>): PasswordVerdict {
   if ('notAvailable' in outcome) return { verdict: 'scheme_not_available', reason: outcome.notAvailable }
-  if ('unavailable' in outcome) return { verdict: 'unavailable', reason: outcome.unavailable }
+  if ('unavailable' in outcome) {
+    const { unavailable: reason, ...rest } = outcome
+    return { verdict: 'unavailable', reason, ...rest }
+  }
   return comparison.matches(outcome.digest) ? match : mismatch
 }
 

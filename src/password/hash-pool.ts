@@ -2,7 +2,7 @@
 
 import type { Capabilities } from './compute-hashes.js'
 import { HashQueue } from './hash-queue.js'
-import { type HashRequest, HashTask, type HashTicket } from './hash-task.js'
+import { type HashOutcome, type HashRequest, HashTask, type HashTicket } from './hash-task.js'
 import { type HashFailure, HashThread } from './hash-thread.js'
 import type { HashBatch } from './hash-worker.js'
 import { memoryBytesOf, type SlowHashKind, workOf } from './slow-hash.js'
@@ -101,20 +101,20 @@ export class HashPool {
 
   /** Hands a request in. What cannot be accepted has its outcome at once. */
   submit(request: HashRequest): HashTicket {
-    if (this.#isClosed) return refused('the service is stopping')
+    if (this.#isClosed) return refused({ unavailable: 'the service is stopping' })
     const room = this.#queue.makeRoom(request.user)
     if (room !== true) this.#counters.refused++
-    if (room === false) return refused('too many passwords wait for their hash')
-    if (room !== true) room.settle({ unavailable: 'too many passwords of this user wait for their hash' })
+    if (room === false) return refused(this.#overloaded('too many passwords wait for their hash'))
+    if (room !== true) room.settle(this.#overloaded('too many passwords of this user wait for their hash'))
     const { hash, password } = request
     const estimateMs = workOf(hash, password.length) * (this.#msPerWork.get(hash.kind) ?? 0)
     const task = new HashTask(request, estimateMs, this.#options.timeoutMs, late => {
       this.#counters.timedOut++
-      this.#giveUp(late, 'no thread computed the hash in time')
+      this.#giveUp(late, this.#overloaded('no thread computed the hash in time'))
     })
     this.#queue.add(task)
     this.#dispatch()
-    return { outcome: task.outcome, giveUp: () => this.#giveUp(task, 'the request was given up') }
+    return { outcome: task.outcome, giveUp: () => this.#giveUp(task, givenUp) }
   }
 
   /** Ends all threads; what waits ends as unavailable. */
@@ -130,9 +130,14 @@ export class HashPool {
     await Promise.all(threads.map(thread => thread.end()))
   }
 
-  #giveUp(task: HashTask, reason: string): void {
+  #giveUp(task: HashTask, outcome: HashOutcome): void {
     this.#queue.remove(task)
-    task.settle({ unavailable: reason })
+    task.settle(outcome)
+  }
+
+  /** All that waits now is done or given up by then. */
+  #overloaded(unavailable: string): HashOutcome {
+    return { unavailable, retryAfterSecs: Math.ceil(this.#options.maxWaitMs / 1000) }
   }
 
   /** Gives what waits to who is free, and starts a thread when nobody is. */
@@ -274,8 +279,10 @@ export class HashPool {
   }
 }
 
-const refused = (reason: string): HashTicket => ({
-  outcome: Promise.resolve({ unavailable: reason }),
+const givenUp: HashOutcome = { unavailable: 'the request was given up' }
+
+const refused = (outcome: HashOutcome): HashTicket => ({
+  outcome: Promise.resolve(outcome),
   giveUp: () => {},
 })
 

@@ -9,10 +9,13 @@ export interface HashRequest {
   readonly user: string
 }
 
-/** `notAvailable`: nobody can compute it on this platform; `unavailable`: nobody did this time. */
+/**
+ * `notAvailable`: nobody can compute it on this platform; `unavailable`: nobody did this time, and with
+ * `retryAfterSecs` because too much else was to be computed.
+ */
 export type HashOutcome =
   | { readonly digest: Buffer }
-  | { readonly unavailable: string }
+  | { readonly unavailable: string; readonly retryAfterSecs?: number }
   | { readonly notAvailable: string }
 
 /** A request that was handed in. */

@@ -9,11 +9,13 @@ import type { Password } from '../model/password.js'
  *   that is refused. Never a mismatch.
  * - `unavailable`: we could not compute it in time (queue full, deadline, crashed worker). Never a mismatch.
  *
- * `reason` is for the log: it holds neither the password nor the stored value.
+ * `reason` is for the log: it holds neither the password nor the stored value. `retryAfterSecs`: what failed is only
+ * that too many passwords wait, which is over by then.
  */
 export type PasswordVerdict =
   | { readonly verdict: 'match' | 'mismatch' }
-  | { readonly verdict: 'scheme_not_available' | 'malformed' | 'unavailable'; readonly reason: string }
+  | { readonly verdict: 'scheme_not_available' | 'malformed'; readonly reason: string }
+  | { readonly verdict: 'unavailable'; readonly reason: string; readonly retryAfterSecs?: number }
 
 export interface VerifyContext {
   /** For fairness between users and for alarms. */
@@ -31,7 +33,7 @@ export interface PasswordVerifier {
   verify(stored: string, password: Password, context: VerifyContext): Promise<PasswordVerdict>
   /**
    * For a user who does not exist: takes as long as a wrong password does for most, and is never a match.
-   * At once where auth_unknown_user_hash is off.
+   * At once where auth_unknown_user_hash is off. `unavailable` where a wrong password would have been.
    */
   verifyNothing(password: Password, context: VerifyContext): Promise<PasswordVerdict>
   /** Makes new hashes for weak ones; absent when password_rehash is off. */

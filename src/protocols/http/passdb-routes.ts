@@ -93,6 +93,7 @@ export function sendVerdict(
   verdict: Verdict,
 ): FastifyReply {
   reply.code(statusOf(verdict))
+  if (verdict.retryAfterSecs !== undefined) reply.header('retry-after', String(verdict.retryAfterSecs))
   if (!wantsDovecotFields(request.headers.accept)) return reply.send(formatJson(verdict))
   return reply.type(DOVECOT_FIELDS).serializer(String).send(formatDovecotFields(verdict))
 }

@@ -12,6 +12,8 @@ export interface Verdict {
   readonly user: string
   readonly reason?: string
   readonly fields: ExtraFields
+  /** Set when too much was asked: the header Retry-After. */
+  readonly retryAfterSecs?: number
 }
 
 export interface ReplyBody {

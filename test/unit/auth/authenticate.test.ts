@@ -110,6 +110,22 @@ t.test('what the verifier cannot tell is never a mismatch', async t => {
   }
 })
 
+t.test(
+  'where too many passwords wait, whoever exists and whoever does not are told when to come again',
+  async t => {
+    const busy: PasswordVerdict = { verdict: 'unavailable', reason: 'queue full', retryAfterSecs: 2 }
+    for (const local of [
+      found({}, '{X}y'),
+      { result: 'user_unknown' },
+      { result: 'user_disabled' },
+    ] satisfies PassdbLookup[]) {
+      const { outcome } = await login({ local }, 'secret', {}, busy)
+      t.match(outcome, { result: 'internal_failure', fields: noFields, retryAfterSecs: 2 })
+      t.equal(outcome.reason, undefined)
+    }
+  },
+)
+
 t.test('a field that could hurt Dovecot makes the whole reply an internal failure', async t => {
   const rows = [
     { 'a\tb': 'x' },
@@ -262,7 +278,7 @@ function engine(replies: Replies, verdict?: PasswordVerdict, link: Partial<Chain
         asked.push(stored)
         return verdict ?? { verdict: stored === `{PLAIN}${password.reveal()}` ? 'match' : 'mismatch' }
       },
-      verifyNothing: async () => ({ verdict: 'mismatch' }),
+      verifyNothing: async () => (verdict?.verdict === 'unavailable' ? verdict : { verdict: 'mismatch' }),
     },
     clock: { now: () => 0, unixSeconds: () => 1_800_000_000 },
     report: event => events.push(event),

@@ -212,9 +212,10 @@ t.test('closing ends everything that waits or runs as unavailable', async t => {
 t.test('a thread that cannot start leaves requests waiting until their deadline', async t => {
   const { pool, ask } = poolOf({
     timeoutMs: 600,
+    maxWaitMs: 600,
     program: new URL('./fixtures/no-such-worker.js', import.meta.url),
   })
-  t.equal(await ask('a'), 'unavailable: no thread computed the hash in time')
+  t.equal(await ask('a'), 'unavailable: no thread computed the hash in time: retryAfterSecs: 1')
   t.ok(pool.stats.threadsLost <= 4, 'it was not started again and again')
   await pool.close()
 })
