@@ -273,8 +273,8 @@ export class HashPool {
   #learn({ request: { hash, password } }: HashTask, ms: number): void {
     const measured = ms / workOf(hash, password.length)
     const known = this.#msPerWork.get(hash.kind)
-    // A thread's first hashes are slow, because its code is not compiled yet: better times count for more.
-    const weight = known === undefined ? 1 : measured < known ? 0.3 : 0.1
+    // A mean: if better times counted for more, too many would be accepted on a machine that others keep busy.
+    const weight = known === undefined ? 1 : 0.2
     this.#msPerWork.set(hash.kind, (known ?? 0) * (1 - weight) + measured * weight)
   }
 }
