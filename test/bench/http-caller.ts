@@ -1,0 +1,82 @@
+// Asks an HTTP service over kept connections, as many questions at once as there are, one on each connection.
+
+import { connect, type Socket } from 'node:net'
+
+export interface HttpAnswer {
+  readonly status: number
+  /** From the question to the whole answer. */
+  readonly ms: number
+  readonly retryAfter: string | undefined
+  /** The verdict's word. */
+  readonly result: string
+}
+
+interface Connection {
+  readonly socket: Socket
+  pending: string
+  /** Who waits for the answer; nobody when it is idle. */
+  waiter: { sentAt: number; resolve(answer: HttpAnswer): void; reject(cause: Error): void } | undefined
+}
+
+export class HttpCaller {
+  readonly #port: number
+  readonly #head: string
+  readonly #idle: Connection[] = []
+  readonly #all = new Set<Connection>()
+
+  constructor(url: string, token: string) {
+    this.#port = Number(new URL(url).port)
+    this.#head = `HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\n`
+  }
+
+  /** Rejects when the connection is cut. */
+  ask(path: string, body: object): Promise<HttpAnswer> {
+    const text = JSON.stringify(body)
+    const connection = this.#idle.pop() ?? this.#open()
+    return new Promise((resolve, reject) => {
+      connection.waiter = { sentAt: performance.now(), resolve, reject }
+      connection.socket.write(
+        `POST ${path} ${this.#head}Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
+      )
+    })
+  }
+
+  close(): void {
+    for (const { socket } of this.#all) socket.destroy()
+  }
+
+  #open(): Connection {
+    const socket = connect(this.#port, '127.0.0.1')
+    socket.setNoDelay(true)
+    const connection: Connection = { socket, pending: '', waiter: undefined }
+    const gone = () => {
+      this.#all.delete(connection)
+      connection.waiter?.reject(new Error('the connection was cut'))
+    }
+    socket.on('error', gone)
+    socket.on('close', gone)
+    socket.on('data', chunk => this.#read(connection, chunk.toString('latin1')))
+    this.#all.add(connection)
+    return connection
+  }
+
+  #read(connection: Connection, text: string): void {
+    connection.pending += text
+    const { pending, waiter } = connection
+    const headEnd = pending.indexOf('\r\n\r\n')
+    if (headEnd < 0 || !waiter) return
+    const header = (name: string) =>
+      new RegExp(`^${name}: (.*)$`, 'im').exec(pending.slice(0, headEnd))?.[1]?.trim()
+    const body = pending.slice(headEnd + 4)
+    if (body.length < Number(header('content-length'))) return
+    connection.pending = ''
+    connection.waiter = undefined
+    this.#idle.push(connection)
+    waiter.resolve({
+      status: Number(pending.slice(9, 12)),
+      ms: performance.now() - waiter.sentAt,
+      retryAfter: header('retry-after'),
+      result: /"result":"(\w+)"/.exec(body)?.[1] ?? '',
+    })
+  }
+}
