@@ -1,10 +1,11 @@
 // From an address to a socket that answers, and back without cutting anybody off.
 
-import { chmod, lstat, unlink } from 'node:fs/promises'
-import { connect, Server as NetServer } from 'node:net'
+import { chmod } from 'node:fs/promises'
+import { Server as NetServer } from 'node:net'
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import type { Services } from '../services.js'
+import { BACKLOG, removeStaleSocket } from '../unix-socket.js'
 import type { ListenerTrust } from './caller.js'
 import type { Door } from './door.js'
 import type { DoorTls } from './door-tls.js'
@@ -14,9 +15,6 @@ import type { HttpSettings } from './http-settings.js'
 export type HttpAddress =
   | { readonly kind: 'unix'; readonly path: string }
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
-
-/** As many connections may wait to be accepted as the kernel allows: a reconnect storm must not see refusals. */
-const BACKLOG = 4096
 
 export interface HttpListener {
   /** Where it answers; port 0 has become the real one. */
@@ -90,36 +88,4 @@ async function listen(app: FastifyInstance, address: HttpAddress, unixMode: stri
   await app.listen({ path: address.path, backlog: BACKLOG })
   await chmod(address.path, Number.parseInt(unixMode, 8))
   return address
-}
-
-async function removeStaleSocket(path: string): Promise<void> {
-  const there = await lstat(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined
-    throw error
-  })
-  if (there === undefined) return
-  // Connecting to a plain file is refused just as to a dead socket, and a file is nothing that we may delete.
-  if (!there.isSocket()) throw new Error(`${path} cannot be a unix socket: something else has that name`)
-  if (await somebodyAnswers(path)) {
-    throw new Error(`${path} is in use: another process answers there`)
-  }
-  await unlink(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error
-  })
-}
-
-function somebodyAnswers(path: string): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(path)
-    socket.setTimeout(1000, () => settle(true))
-    socket.on('connect', () => settle(true))
-    socket.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') settle(false)
-      else reject(new Error(`${path} cannot be used as a unix socket: ${error.code}`, { cause: error }))
-    })
-    function settle(answer: boolean): void {
-      socket.destroy()
-      resolve(answer)
-    }
-  })
 }
