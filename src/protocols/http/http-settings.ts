@@ -10,6 +10,8 @@ export const httpSettings = settings({
   api_token: secret(
     'what callers send as `Authorization: Bearer …`; without it, and without client certificates, only loopback and unix sockets may be listened on',
   ),
+  oauth2_client_id: text('what Dovecot sends as `client_id` to /oauth2/token', 'dovecot'),
+  oauth2_client_secret: secret('what Dovecot sends as `client_secret`; empty: the api_token'),
   ...tlsSettings.properties,
   unix_listener_mode: text('permissions of unix sockets, octal', '0660'),
   http_request_body_limit: size('a larger request body is answered with 413', '64k'),

@@ -2,6 +2,7 @@
 
 import { createCallerCheck, refuseStrangers } from './caller.js'
 import type { Door } from './door.js'
+import { oauth2Routes } from './oauth2-routes.js'
 import { passdbRoutes } from './passdb-routes.js'
 import { userdbListRoute } from './userdb-list-route.js'
 
@@ -11,8 +12,12 @@ export const passdbDoor: Door = {
   secretSettings: ['api_token'],
   mount(app, { services, settings, trust }) {
     const caller = createCallerCheck(settings.api_token, trust)
-    refuseStrangers(app, caller)
-    passdbRoutes(app, { services, maySeeCredentials: caller.maySeeCredentials })
-    userdbListRoute(app, { services })
+    app.register(async app => {
+      refuseStrangers(app, caller)
+      passdbRoutes(app, { services, maySeeCredentials: caller.maySeeCredentials })
+      userdbListRoute(app, { services })
+    })
+    // Dovecot's oauth2 passdb sends no such header: its client id and secret stand in the form.
+    app.register(async app => oauth2Routes(app, { services, settings }))
   },
 }

@@ -1,0 +1,63 @@
+// Whether whoever asks for a grant is our Dovecot: client id and secret, in the form or as Basic (RFC 6749, 2.3.1).
+
+import { Buffer } from 'node:buffer'
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { Form } from './form-body.js'
+
+export interface Oauth2ClientSettings {
+  readonly oauth2_client_id: string
+  /** Empty: the api_token is the secret. */
+  readonly oauth2_client_secret: string
+  readonly api_token: string
+}
+
+export interface Oauth2ClientCheck {
+  mayAsk(form: Form, authorization: string | undefined): boolean
+}
+
+/**
+ * Without a secret and without an api_token everybody may ask: the configuration allows that on loopback and unix
+ * sockets only. Every secret is compared in constant time.
+ */
+export function createOauth2ClientCheck(settings: Oauth2ClientSettings): Oauth2ClientCheck {
+  const secret = settings.oauth2_client_secret || settings.api_token
+  if (secret === '') return { mayAsk: () => true }
+  const wanted = digest(settings.oauth2_client_id, Buffer.from(secret, 'utf8'))
+  const isRight = ({ id, secret }: Credentials) => timingSafeEqual(digest(id, secret), wanted)
+  return {
+    mayAsk: (form, authorization) => {
+      if (isRight(formCredentials(form))) return true
+      const basic = basicCredentials(authorization)
+      return basic !== undefined && isRight(basic)
+    },
+  }
+}
+
+interface Credentials {
+  readonly id: string
+  readonly secret: Buffer
+}
+
+const nothing = Buffer.alloc(0)
+
+function formCredentials(form: Form): Credentials {
+  return {
+    id: form.get('client_id')?.toString('utf8') ?? '',
+    secret: form.get('client_secret') ?? nothing,
+  }
+}
+
+/** What Dovecot sends for `http://id:secret@host/` in a URL (RFC 7617). */
+function basicCredentials(authorization: string | undefined): Credentials | undefined {
+  const encoded = /^basic +([A-Za-z0-9+/]+=*) *$/i.exec(authorization ?? '')?.[1]
+  if (encoded === undefined) return undefined
+  const bytes = Buffer.from(encoded, 'base64')
+  const colon = bytes.indexOf(':')
+  if (colon < 0) return undefined
+  return { id: bytes.toString('utf8', 0, colon), secret: bytes.subarray(colon + 1) }
+}
+
+/** Equal lengths for timingSafeEqual, whatever was sent; the id cannot lend the secret a character. */
+function digest(id: string, secret: Buffer): Buffer {
+  return createHash('sha256').update(JSON.stringify(id)).update(secret).digest()
+}
