@@ -2,6 +2,7 @@
 
 import { cacheSettings } from '../cache/cache-settings.js'
 import { databaseSettings } from '../database/database-settings.js'
+import { dovecotSettings } from '../dovecot/dovecot-settings.js'
 import { settings, text } from '../model/setting.js'
 import { usernameSettings } from '../model/username.js'
 import { passdbDrivers } from '../passdb/drivers.js'
@@ -27,6 +28,7 @@ const programSettings = settings({
   ...cacheSettings.properties,
   ...passwordSettings.properties,
   ...stateSettings.properties,
+  ...dovecotSettings.properties,
   ...logSettings.properties,
 })
 

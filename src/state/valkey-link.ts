@@ -35,7 +35,7 @@ function newClient({ location, password, ca, connectTimeoutMs }: ValkeyLinkOptio
     'path' in place
       ? { ...common, path: place.path, tls: false as const }
       : tls
-        ? { ...common, ...place, tls: true as const, servername: place.host, ...(ca && { ca }) }
+        ? { ...common, ...place, tls: true as const, ...(ca && { ca }) }
         : { ...common, ...place }
   return createClient({
     RESP: 2,

@@ -11,6 +11,7 @@ const levels: Readonly<Record<string, number>> = {
   model: 0,
   password: 1,
   state: 1,
+  dovecot: 1,
   database: 1,
   routing: 1,
   telemetry: 1,

@@ -1,0 +1,11 @@
+import type { DoveadmPlace } from './doveadm-url.js'
+
+/** How one Dovecot is asked, over either protocol. */
+export interface DoveadmCall {
+  readonly place: DoveadmPlace
+  readonly secret: string
+  readonly ca: string | undefined
+  readonly signal: AbortSignal
+  /** Users by name; none: everybody. */
+  readonly users: readonly string[]
+}
