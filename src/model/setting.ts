@@ -29,6 +29,8 @@ export interface SettingRules<T> {
   readonly check?: (value: T) => string | undefined
   /** An example of a right value, for error messages. */
   readonly example?: string
+  /** A running service takes a new value up at SIGHUP; whoever uses the setting reads it when it is needed. */
+  readonly reloads?: boolean
 }
 
 /** What a schema carries under the keyword `homing`. */

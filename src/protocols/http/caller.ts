@@ -17,17 +17,38 @@ export interface CallerCheck {
    * permissions.
    * Anybody on the machine can reach a loopback port; nobody gets a hash for that alone.
    */
-  readonly maySeeCredentials: boolean
+  maySeeCredentials(): boolean
 }
 
 /** With an empty token every caller may ask: the configuration allows that on loopback and unix sockets and behind client certificates only. */
-export function createCallerCheck(apiToken: string, trust: ListenerTrust): CallerCheck {
-  const wanted = digest(`Bearer ${apiToken}`)
+export function createCallerCheck(apiToken: string | (() => string), trust: ListenerTrust): CallerCheck {
+  const tokens = createTokens(typeof apiToken === 'string' ? () => apiToken : apiToken)
   return {
-    mayAsk: authorization =>
-      apiToken === '' ||
-      timingSafeEqual(digest(authorization?.replace(/^bearer /i, 'Bearer ') ?? ''), wanted),
-    maySeeCredentials: apiToken !== '' || trust !== 'tcp',
+    mayAsk: authorization => {
+      const wanted = tokens()
+      if (wanted === undefined) return true
+      const given = digest(authorization?.replace(/^bearer /i, 'Bearer ') ?? '')
+      // Every token is compared, whichever is right.
+      return wanted.filter(token => timingSafeEqual(given, token)).length > 0
+    },
+    maySeeCredentials: () => tokens() !== undefined || trust !== 'tcp',
+  }
+}
+
+/**
+ * One token a line, so that a new one can be given out before the old one goes; worked out anew when they change.
+ * undefined: no token is asked for.
+ */
+function createTokens(read: () => string): () => readonly Buffer[] | undefined {
+  let text = ''
+  let digests: readonly Buffer[] | undefined
+  return () => {
+    const now = read()
+    if (now === text) return digests
+    text = now
+    const lines = now.split(/\r?\n/).filter(line => line !== '')
+    digests = now === '' ? undefined : lines.map(line => digest(`Bearer ${line}`))
+    return digests
   }
 }
 

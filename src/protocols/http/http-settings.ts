@@ -1,6 +1,16 @@
 import type { Static } from 'typebox'
+import { parseNetwork } from '../../model/networks.js'
 import { secret, settings, size, text, time, words } from '../../model/setting.js'
 import { tlsSettings } from './tls-settings.js'
+
+function noNetworkAmong(entries: readonly string[]): string | undefined {
+  const odd = entries.find(entry => parseNetwork(entry) === undefined)
+  return odd === undefined ? undefined : `"${odd}" is not an IP address or network`
+}
+
+function onlyEmptyLines(token: string): string | undefined {
+  return token !== '' && token.trim() === '' ? 'there is nothing in it but space' : undefined
+}
 
 /** Where the service listens and what it demands of its callers. */
 export const httpSettings = settings({
@@ -8,7 +18,13 @@ export const httpSettings = settings({
     '127.0.0.1:8080',
   ]),
   api_token: secret(
-    'what callers send as `Authorization: Bearer …`; without it, and without client certificates, only loopback and unix sockets may be listened on',
+    'what callers send as `Authorization: Bearer …`; without it, and without client certificates, only loopback and unix sockets may be listened on; one a line, so that a new one can be given out before the old one goes',
+    { check: onlyEmptyLines, reloads: true },
+  ),
+  trusted_networks: words(
+    'addresses of callers that may state where a client is (remote_ip); others are refused when they do. Unix sockets always may. Empty: everybody who may ask, by token, certificate, or being on this machine',
+    [],
+    { check: noNetworkAmong, example: '["192.0.2.10", "2001:db8::/64"]', reloads: true },
   ),
   oauth2_client_id: text('what Dovecot sends as `client_id` to /oauth2/token', 'dovecot'),
   oauth2_client_secret: secret('what Dovecot sends as `client_secret`; empty: the api_token'),
@@ -20,8 +36,12 @@ export const httpSettings = settings({
     'an idle connection is kept this long; Dovecot keeps its own for 60 secs',
     '65 secs',
   ),
-  shutdown_delay: time('on SIGTERM /readyz says 503 this long before the listeners close', '0 secs'),
-  shutdown_timeout: time('requests that run longer than this after SIGTERM are cut off', '10 secs'),
+  shutdown_delay: time('on SIGTERM /readyz says 503 this long before the listeners close', '0 secs', {
+    reloads: true,
+  }),
+  shutdown_timeout: time('requests that run longer than this after SIGTERM are cut off', '10 secs', {
+    reloads: true,
+  }),
 })
 
 export type HttpSettings = Static<typeof httpSettings>

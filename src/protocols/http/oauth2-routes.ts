@@ -4,6 +4,7 @@
 import { Buffer } from 'node:buffer'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Services } from '../services.js'
+import type { AddressTrust } from './client-address.js'
 import { type Form, parseFormBody } from './form-body.js'
 import { createOauth2ClientCheck, type Oauth2ClientSettings } from './oauth2-client.js'
 import { formatGrant, grantReplySchema, isTrouble, PLACEHOLDER } from './oauth2-reply.js'
@@ -12,15 +13,23 @@ import { toGrant } from './oauth2-request.js'
 export interface Oauth2RoutesOptions {
   readonly services: Services
   readonly settings: Oauth2ClientSettings
+  readonly mayStateAddress: AddressTrust
 }
 
 /** Mounts the grant and the introspection. Forms are read here and nowhere else, and nothing but forms. */
-export function oauth2Routes(app: FastifyInstance, { services, settings }: Oauth2RoutesOptions): void {
+export function oauth2Routes(
+  app: FastifyInstance,
+  { services, settings, mayStateAddress }: Oauth2RoutesOptions,
+): void {
   const { auth } = services
   const client = createOauth2ClientCheck(settings)
   readFormsOnly(app)
   app.setErrorHandler(errorHandler(services))
   app.addHook('preHandler', async (request: FastifyRequest<{ Body: Form }>, reply) => {
+    // Dovecot states the client's address with every grant.
+    if (!mayStateAddress(request.socket.remoteAddress)) {
+      return refuse(reply, 403, 'unauthorized_client', 'this caller is not among trusted_networks')
+    }
     if (client.mayAsk(formOf(request), request.headers.authorization)) return
     return refuse(reply.header('www-authenticate', 'Basic realm="homing"'), 401, 'invalid_client')
   })

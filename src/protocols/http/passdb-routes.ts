@@ -5,6 +5,7 @@ import type { IncomingRequest } from '../../auth/auth.js'
 import type { AuthOutcome } from '../../auth/auth-outcome.js'
 import { Password } from '../../model/password.js'
 import type { Services } from '../services.js'
+import { type AddressTrust, addressOfUntrusted } from './client-address.js'
 import type { BodyEncoding } from './json-body.js'
 import { passwordBytes, toIncomingRequest } from './lookup-request.js'
 import {
@@ -27,7 +28,8 @@ import {
 export interface PassdbRoutesOptions {
   readonly services: Services
   /** Whether callers of this listener may be told a stored hash (caller.ts). */
-  readonly maySeeCredentials: boolean
+  readonly maySeeCredentials: () => boolean
+  readonly mayStateAddress: AddressTrust
 }
 
 const passdbReplies = { 200: passdbReplySchema, 503: passdbReplySchema }
@@ -36,9 +38,10 @@ const userdbReplies = { 200: userdbReplySchema, 503: userdbReplySchema }
 /** Mounts the three questions. Every verdict is 200 but `internal_failure`, which is 503 with the same body. */
 export function passdbRoutes(
   app: FastifyInstance,
-  { services, maySeeCredentials }: PassdbRoutesOptions,
+  { services, maySeeCredentials, mayStateAddress }: PassdbRoutesOptions,
 ): void {
   const { auth } = services
+  const answer = createAnswer(mayStateAddress)
 
   app.post<{ Body: VerifyRequestBody }>(
     '/v1/passdb/verify',
@@ -55,7 +58,7 @@ export function passdbRoutes(
     (request, reply) =>
       answer(request, request.body, reply, async incoming => {
         const outcome = await auth.lookupPassdb(incoming)
-        return maySeeCredentials ? withPassword(outcome) : outcome
+        return maySeeCredentials() ? withPassword(outcome) : outcome
       }),
   )
 
@@ -73,17 +76,25 @@ declare module 'fastify' {
   }
 }
 
-async function answer(
-  request: Pick<FastifyRequest, 'headers' | 'bodyEncoding'>,
-  body: LookupRequestBody,
-  reply: FastifyReply,
-  ask: (incoming: IncomingRequest) => Promise<Verdict>,
-): Promise<FastifyReply> {
-  const parsed = toIncomingRequest(body, request.bodyEncoding)
-  if ('malformed' in parsed) {
-    return reply.code(400).send({ error: 'bad_request', message: parsed.malformed })
+function createAnswer(mayStateAddress: AddressTrust) {
+  return async (
+    request: Pick<FastifyRequest, 'headers' | 'bodyEncoding' | 'socket'>,
+    stated: LookupRequestBody,
+    reply: FastifyReply,
+    ask: (incoming: IncomingRequest) => Promise<Verdict>,
+  ): Promise<FastifyReply> => {
+    const peer = request.socket.remoteAddress
+    const own = mayStateAddress(peer) ? undefined : addressOfUntrusted(stated, peer)
+    if (own === 'refused') {
+      const message = 'this caller may not state the address of a client (trusted_networks)'
+      return reply.code(403).send({ error: 'forbidden', message })
+    }
+    const parsed = toIncomingRequest(own ? { ...stated, ...own } : stated, request.bodyEncoding)
+    if ('malformed' in parsed) {
+      return reply.code(400).send({ error: 'bad_request', message: parsed.malformed })
+    }
+    return sendVerdict(request, reply, await ask(parsed.request))
   }
-  return sendVerdict(request, reply, await ask(parsed.request))
 }
 
 /** Sends a verdict in the form the caller asked for. */
