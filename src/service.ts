@@ -1,9 +1,13 @@
 // The composition root: a configuration in, a service that starts and stops out.
 
-import { type AuthCache, createAuthCache } from './cache/auth-cache.js'
+import type { AuthCache } from './cache/auth-cache.js'
 import { statsLines } from './cache/cache-stats.js'
+import { createReloadableCache } from './cache/reloadable-cache.js'
+import { formatProblem } from './config/config-problem.js'
 import { formatListenAddress, type ListenAddress, parseListenAddress } from './config/listen-address.js'
-import type { HomingConfig } from './config/program-schema.js'
+import type { LoadedConfig } from './config/load-config.js'
+import { type HomingConfig, programSchema } from './config/program-schema.js'
+import { settingChanges, takeUp } from './config/reload-settings.js'
 import { type Engine, openEngine } from './engine.js'
 import { systemClock } from './model/clock.js'
 import { ConfigError } from './model/config-error.js'
@@ -25,8 +29,11 @@ export interface Service {
   readonly addresses: readonly string[]
   /** Forgets everything cached and logs how much that was, in the words of Dovecot's auth process at SIGHUP. */
   flushCache(): void
-  /** Takes up renewed certificates now; bad ones are logged, and those before them are kept. */
-  renewCertificates(): Promise<void>
+  /**
+   * Takes up what a new configuration changes and a running service can change, renewed certificates included, and logs
+   * what has to wait for a restart. One with mistakes is logged, and nothing changes.
+   */
+  reload(loaded: LoadedConfig<typeof programSchema.settings>): Promise<void>
   /** Logs how the cache is doing since the last time, in the words of Dovecot's auth process at SIGUSR2. */
   logCacheStatistics(): void
   /**
@@ -41,13 +48,15 @@ export interface Service {
  * never work) nothing is left open.
  */
 export async function startService(config: HomingConfig): Promise<Service> {
-  const { settings } = config
+  // Held by everybody who is started here; reload() changes what is in it, and the caller's stays as it is.
+  const running: HomingConfig = { ...config, settings: { ...config.settings } }
+  const { settings } = running
   const logger = openLogger(settings)
   const { log } = logger
   const metrics = createMetrics()
-  const cache = createAuthCache(settings, systemClock)
+  const cache = createReloadableCache(settings, systemClock)
   if (cache) metrics.watchCache(() => cacheFigures(cache))
-  const engine = await openEngine(config, {
+  const engine = await openEngine(running, {
     report: createAuthReport(log, metrics),
     warn: message => log.warn(message),
     cache,
@@ -84,7 +93,7 @@ export async function startService(config: HomingConfig): Promise<Service> {
         const entries = cache?.flush() ?? 0
         log.info({ entries }, `SIGHUP received, ${entries} cache entries flushed`)
       },
-      renewCertificates: async () => open?.renewCertificates(settings),
+      reload,
       logCacheStatistics: () => {
         if (cache === undefined) return log.info('SIGUSR2 received, there is no auth cache (auth_cache_size)')
         for (const line of statsLines(cache.statsSinceReset())) log.info(line)
@@ -95,6 +104,28 @@ export async function startService(config: HomingConfig): Promise<Service> {
   } catch (error) {
     await closeAll()
     throw error
+  }
+
+  async function reload(loaded: LoadedConfig<typeof programSchema.settings>): Promise<void> {
+    for (const warning of loaded.warnings) log.warn(formatProblem(warning))
+    if ('problems' in loaded) {
+      log.error(
+        { problems: loaded.problems.map(formatProblem) },
+        'not reloaded: the configuration has mistakes',
+      )
+      return
+    }
+    const { reloaded, needRestart } = settingChanges(programSchema.settings, running, loaded.config)
+    const cacheKeys = reloaded.filter(key => key.startsWith('auth_cache_'))
+    // Whether there is a cache at all is decided at the start.
+    const waiting = cacheKeys.length > 0 && !cache?.reload(loaded.config.settings) ? cacheKeys : []
+    const taken = reloaded.filter(key => !waiting.includes(key))
+    takeUp(running, loaded.config, taken)
+    log.level = settings.log_level
+    await open?.renewCertificates(settings)
+    log.info({ settings: taken }, 'configuration reloaded')
+    const later = [...needRestart, ...waiting]
+    if (later.length > 0) log.warn({ settings: later }, 'changed, and in use only after a restart')
   }
 
   async function stop(): Promise<void> {

@@ -11,19 +11,25 @@ export const cacheSettings = settings({
     check: bytes =>
       bytes > 0 && bytes < SMALLEST_CACHE_BYTES ? `a cache of ${bytes} bytes holds nothing` : undefined,
     example: '"16M"',
+    reloads: true,
   }),
-  auth_cache_ttl: time('How long a cached answer is used without asking again; 0: no cache.', '1 hour'),
+  auth_cache_ttl: time('How long a cached answer is used without asking again; 0: no cache.', '1 hour', {
+    reloads: true,
+  }),
   auth_cache_negative_ttl: time(
     'The same for "there is no such user"; and how long a wrong password is refused without asking again.',
     '1 hour',
+    { reloads: true },
   ),
   auth_cache_verify_password_with_worker: yesNo(
     'As in Dovecot, and without effect: slow password schemes are always computed beside the requests.',
     false,
+    { reloads: true },
   ),
   auth_cache_fast_verify: yesNo(
     'Remember a keyed digest of the password that was right, so that the same one again needs no slow scheme.',
     true,
+    { reloads: true },
   ),
 })
 

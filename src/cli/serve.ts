@@ -6,7 +6,7 @@ import type { Service } from '../service.js'
 import { type Call, type Command, CommandError } from './command.js'
 import { addDemoUsers, demoGuide, refuseDemoElsewhere } from './demo.js'
 import { type ExitCode, exitCode } from './exit-code.js'
-import { openConfig } from './open-config.js'
+import { openConfig, readConfig } from './open-config.js'
 
 export const serve: Command = {
   name: 'serve',
@@ -14,7 +14,7 @@ export const serve: Command = {
   operandCount: { minimum: 0, maximum: 0 },
   summary: 'runs the service until SIGTERM or SIGINT; a second signal ends it at once',
   details:
-    'SIGHUP flushes the auth cache and takes up renewed certificates, SIGUSR2 logs statistics of the cache.',
+    'SIGHUP reads the configuration again, takes up renewed certificates and flushes the auth cache; SIGUSR2 logs statistics of the cache.',
   examples: ['homing serve --config /etc/homing.toml', 'homing serve --demo'],
   options: {
     listen: {
@@ -29,13 +29,14 @@ export const serve: Command = {
 }
 
 async function runService(call: Call): Promise<ExitCode> {
-  const config = openConfig(withListenFlags(call), warning => call.terminal.complain(`warning: ${warning}`))
+  const sources = withListenFlags(call)
+  const config = openConfig(sources, warning => call.terminal.complain(`warning: ${warning}`))
   const demo = call.flag('demo')
   if (demo) refuseDemoElsewhere(config.settings.database_url)
   const service = await start(config)
   if (demo) await addDemoUsers(service.engine.database, config.settings)
   await call.terminal.print(readyLine(call, config, service))
-  if (!hangsUp) process.on('SIGHUP', () => hangUp(service))
+  if (!hangsUp) process.on('SIGHUP', () => hangUp(service, sources))
   process.on('SIGUSR2', () => service.logCacheStatistics())
   if (demo) await call.terminal.print(guideOf(service, config))
   return stopped(service, config)
@@ -45,9 +46,9 @@ function guideOf({ addresses }: Service, { settings }: HomingConfig): string {
   return demoGuide(addresses, settings.api_token, settings.ssl ? 'https' : 'http')
 }
 
-function hangUp(service: Service): void {
-  service.flushCache()
-  void service.renewCertificates()
+/** The new settings first: what is asked from now on is asked and kept by them. */
+function hangUp(service: Service, sources: Call): void {
+  void service.reload(readConfig(sources)).finally(() => service.flushCache())
 }
 
 /** What is in the way of a start (an address in use, say) is one sentence; a bug keeps its stack. */

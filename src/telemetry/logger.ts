@@ -9,6 +9,7 @@ export const logSettings = settings({
     'the least important line that is written',
     ['debug', 'info', 'warn', 'error', 'silent'],
     'info',
+    { reloads: true },
   ),
 })
 

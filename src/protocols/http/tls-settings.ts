@@ -3,7 +3,7 @@
 import type { Static } from 'typebox'
 import { choice, secret, settings, text, yesNo } from '../../model/setting.js'
 
-const PEM_FILE = { example: '"/etc/ssl/homing.pem"' }
+const PEM_FILE = { example: '"/etc/ssl/homing.pem"', reloads: true }
 
 /** What holds for every door that says nothing else. */
 export const tlsSettings = settings({
@@ -21,6 +21,7 @@ export const tlsSettings = settings({
   }),
   ssl_key_password: secret('what the private key is encrypted with', {
     aliases: ['ssl_server_key_password'],
+    reloads: true,
   }),
   ssl_ca: text(
     'file with the authorities that sign the certificates of callers, and their revocation lists if there are any',
@@ -33,9 +34,10 @@ export const tlsSettings = settings({
     { aliases: ['ssl_server_request_client_cert'] },
   ),
   ssl_min_protocol: choice('the oldest TLS that is spoken', ['TLSv1.2', 'TLSv1.3'], 'TLSv1.2', {
+    reloads: true,
     hints: { TLSv1: '"TLSv1.2"', 'TLSv1.1': '"TLSv1.2"', SSLv3: '"TLSv1.2"', ANY: '"TLSv1.2"' },
   }),
-  ssl_cipher_list: text("ciphers in OpenSSL's grammar; empty: those of Node", ''),
+  ssl_cipher_list: text("ciphers in OpenSSL's grammar; empty: those of Node", '', { reloads: true }),
 })
 
 export type TlsSettings = Static<typeof tlsSettings>
