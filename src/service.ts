@@ -57,7 +57,7 @@ export async function startService(config: HomingConfig): Promise<Service> {
   const cache = createReloadableCache(settings, systemClock)
   if (cache) metrics.watchCache(() => cacheFigures(cache))
   const engine = await openEngine(running, {
-    report: createAuthReport(log, metrics),
+    report: createAuthReport(logger, metrics),
     warn: message => log.warn(message),
     cache,
     strengthened: createStrengthenReport(log),
@@ -199,5 +199,5 @@ async function closeEverything(
   const deadline = performance.now() + timeoutMs
   await open?.close(timeoutMs)
   await Promise.allSettled([engine.close(Math.max(0, deadline - performance.now()))])
-  logger.flush()
+  await logger.flush()
 }

@@ -35,11 +35,18 @@ async function runService(call: Call): Promise<ExitCode> {
   if (demo) refuseDemoElsewhere(config.settings.database_url)
   const service = await start(config)
   if (demo) await addDemoUsers(service.engine.database, config.settings)
-  await call.terminal.print(readyLine(call, config, service))
+  const say = sayOnly(call)
+  say(readyLine(call, config, service))
   if (!hangsUp) process.on('SIGHUP', () => hangUp(service, sources))
   process.on('SIGUSR2', () => service.logCacheStatistics())
-  if (demo) await call.terminal.print(guideOf(service, config))
+  if (demo) say(guideOf(service, config))
   return stopped(service, config)
+}
+
+/** From here on nobody depends on stdout: a full disk or a pipe without a reader ends a command, and not a service. */
+function sayOnly({ terminal }: Call): (text: string) => void {
+  process.stdout.removeAllListeners('error').on('error', () => {})
+  return text => void terminal.print(text).catch(() => {})
 }
 
 function guideOf({ addresses }: Service, { settings }: HomingConfig): string {

@@ -1,8 +1,10 @@
-// Where log lines go: JSON by pino, on stdout, written off the request's path.
+// Where log lines go: on stdout, JSON by pino or in Dovecot's shape, written off the request's path.
 
 import { type Logger, pino } from 'pino'
 import type { Static } from 'typebox'
-import { choice, settings } from '../model/setting.js'
+import { choice, settings, yesNo } from '../model/setting.js'
+import { formatJsonLine, formatTimestamp } from './dovecot-log.js'
+import { createLineWriter } from './line-writer.js'
 
 export const logSettings = settings({
   log_level: choice(
@@ -11,29 +13,38 @@ export const logSettings = settings({
     'info',
     { reloads: true },
   ),
+  log_format: choice(
+    'json: one object a line; dovecot: lines as Dovecot writes them, which the stock fail2ban filter understands',
+    ['json', 'dovecot'],
+    'json',
+  ),
+  log_timestamp: yesNo(
+    'whether lines of log_format = "dovecot" begin with the time; journald and syslog put their own before them',
+    true,
+  ),
 })
 
 export type { Logger }
 
 export interface OpenLogger {
   readonly log: Logger
-  /** Writes out what is buffered; call before the process ends. */
-  flush(): void
+  /** Writes a line that is formatted already; absent where lines are JSON. */
+  readonly writeLine?: (line: string) => void
+  /** Lines that could not be written, since the start. */
+  droppedLines(): number
+  /** Writes out what is buffered, within a second; call before the process ends. */
+  flush(): Promise<void>
 }
-
-/** Lines are gathered up to this many bytes, or a second, before one write. */
-const BUFFER_BYTES = 4096
-const FLUSH_INTERVAL_MS = 1000
 
 /**
  * Opens the log. Lines are buffered for at most a second. Whatever is logged under a key that could hold a
  * secret is replaced: nothing of ours logs one, and a mistake must not either.
  */
-export function openLogger(
-  options: Static<typeof logSettings>,
-  destination: number | string = 1,
-): OpenLogger {
-  const stream = pino.destination({ dest: destination, minLength: BUFFER_BYTES, sync: false })
+export function openLogger(options: Static<typeof logSettings>, fd = 1): OpenLogger {
+  const lines = createLineWriter(fd)
+  const isJson = options.log_format === 'json'
+  const writeLine = (line: string) =>
+    lines.write(`${options.log_timestamp ? formatTimestamp(new Date()) : ''}${line}\n`)
   const log = pino(
     {
       level: options.log_level,
@@ -43,19 +54,13 @@ export function openLogger(
       serializers: { cause: describeCause, err: describeCause },
       redact: { paths: ['password', 'stored', 'credentials', 'authorization', 'pass'], censor: '<hidden>' },
     },
-    stream,
+    isJson ? lines : { write: (line: string) => writeLine(formatJsonLine(line)) },
   )
-  const timer = setInterval(() => stream.flush(), FLUSH_INTERVAL_MS)
-  timer.unref()
   return {
     log,
-    flush: () => {
-      try {
-        stream.flushSync()
-      } catch {
-        // The stream was not open yet, or is closed already: there is nothing to write.
-      }
-    },
+    ...(!isJson && { writeLine }),
+    droppedLines: lines.dropped,
+    flush: () => lines.flush(),
   }
 }
 

@@ -1,18 +1,23 @@
 // One answered question → one log line and the counters.
 
 import type { AuthEvent, TraceStep } from '../model/auth-event.js'
-import type { Logger } from './logger.js'
+import { formatAuthEvent } from './dovecot-log.js'
+import type { OpenLogger } from './logger.js'
 import type { Metrics } from './metrics.js'
 
 /**
  * Writes one line per verdict, in Dovecot's words: trouble on our side as an error, an answer from an expired entry as
  * a warning, everything else as info.
  */
-export function createAuthReport(log: Logger, metrics: Metrics): (event: AuthEvent) => void {
+export function createAuthReport(
+  { log, writeLine }: Pick<OpenLogger, 'log' | 'writeLine'>,
+  metrics: Metrics,
+): (event: AuthEvent) => void {
   return event => {
     metrics.countAuth(event)
     const level = levelOf(event)
     if (!log.isLevelEnabled(level)) return
+    if (writeLine) return writeLine(formatAuthEvent(level, event))
     log[level](lineOf(event), `${event.question}: ${event.result}`)
   }
 }

@@ -1,0 +1,86 @@
+// Writes lines to a file descriptor off the caller's path. A full disk or a reader that stands still costs lines, which
+// are counted, and never a login.
+
+import { write } from 'node:fs'
+
+export interface LineWriter {
+  /** Takes a line, line break included; drops it when too much is waiting already. */
+  write(line: string): void
+  /** Lines that were dropped, since the start. */
+  dropped(): number
+  /** Resolves when everything has been written, or after `deadlineMs`. */
+  flush(deadlineMs?: number): Promise<void>
+}
+
+/** Lines are gathered up to this many characters, or a second, before one write. */
+const GATHERED = 4096
+const GATHERING_MS = 1000
+/** As many characters may wait for a reader that stands still: some 30,000 lines. */
+const WAITING = 8 * 1024 * 1024
+const TRY_AGAIN_MS = 50
+const FLUSH_DEADLINE_MS = 1000
+
+export function createLineWriter(fd: number, limit = WAITING): LineWriter {
+  let waiting: string[] = []
+  let waitingLength = 0
+  let writing: Promise<void> | undefined
+  let droppedLines = 0
+  const timer = setInterval(() => void writeOut(), GATHERING_MS)
+  timer.unref()
+
+  function writeOut(): Promise<void> {
+    writing ??= writeAll().finally(() => {
+      writing = undefined
+    })
+    return writing
+  }
+
+  async function writeAll(): Promise<void> {
+    while (waiting.length > 0) {
+      const lines = waiting
+      const bytes = Buffer.from(lines.join(''))
+      waiting = []
+      if (!(await writeBytes(fd, bytes))) droppedLines += lines.length
+      // What is being written counts as waiting: it is in memory as well.
+      waitingLength -= lines.reduce((length, line) => length + line.length, 0)
+    }
+  }
+
+  return {
+    write: line => {
+      if (waitingLength + line.length > limit) {
+        droppedLines++
+        return
+      }
+      waiting.push(line)
+      waitingLength += line.length
+      if (waitingLength >= GATHERED) void writeOut()
+    },
+    dropped: () => droppedLines,
+    flush: async (deadlineMs = FLUSH_DEADLINE_MS) => {
+      clearInterval(timer)
+      let deadline: NodeJS.Timeout | undefined
+      const late = new Promise<void>(resolve => {
+        deadline = setTimeout(resolve, deadlineMs)
+      })
+      await Promise.race([Promise.resolve(writing).then(writeOut), late])
+      clearTimeout(deadline)
+    },
+  }
+}
+
+/** false: what is left of the bytes cannot be written. */
+async function writeBytes(fd: number, bytes: Buffer): Promise<boolean> {
+  let done = 0
+  while (done < bytes.length) {
+    const result = await writeOnce(fd, bytes.subarray(done))
+    if (typeof result === 'number') done += result
+    else if (result.code === 'EAGAIN') await new Promise(resolve => setTimeout(resolve, TRY_AGAIN_MS).unref())
+    else return false
+  }
+  return true
+}
+
+function writeOnce(fd: number, bytes: Buffer): Promise<number | NodeJS.ErrnoException> {
+  return new Promise(resolve => write(fd, bytes, (error, written) => resolve(error ?? written)))
+}
