@@ -7,19 +7,20 @@ import { computeBcrypt } from './compute-bcrypt.js'
 import { computeDesCrypt } from './compute-des-crypt.js'
 import { computeMd5Crypt } from './compute-md5-crypt.js'
 import { computeOtp } from './compute-otp.js'
-import type { ShaCryptHash } from './sha-crypt-engine.js'
+import type { Breathe, ShaCryptHash } from './sha-crypt-engine.js'
 import { isShaCrypt, type ShaCrypt, type SlowHash, type SlowHashKind, shaOf } from './slow-hash.js'
 
 /** One digest per hash. Several hashes are of one kind and shape, and no more than `capabilities` says. */
 export async function computeHashes(
   hashes: readonly SlowHash[],
   passwords: readonly Uint8Array[],
+  breathe?: Breathe,
 ): Promise<Uint8Array[]> {
   const [hash] = hashes
   const [password = new Uint8Array()] = passwords
   if (!hash) return []
   return isShaCrypt(hash)
-    ? computeShaCrypt(hashes.filter(isShaCrypt), passwords)
+    ? computeShaCrypt(hashes.filter(isShaCrypt), passwords, breathe)
     : [await compute(hash, password)]
 }
 
@@ -52,14 +53,18 @@ function enginesOf(hash: ShaCryptHash): ShaCryptEngines {
   return engines
 }
 
-function computeShaCrypt(hashes: readonly ShaCrypt[], passwords: readonly Uint8Array[]): Uint8Array[] {
+function computeShaCrypt(
+  hashes: readonly ShaCrypt[],
+  passwords: readonly Uint8Array[],
+  breathe: Breathe | undefined,
+): Uint8Array[] {
   const inputs = hashes.map(({ salt, rounds }, i) => ({
     password: passwords[i] ?? new Uint8Array(),
     salt,
     rounds,
   }))
   const { single, many } = enginesOf(hashes[0] ? shaOf(hashes[0]) : 'sha512')
-  return (inputs.length === 1 ? single : many).digests(inputs)
+  return (inputs.length === 1 ? single : many).digests(inputs, breathe)
 }
 
 export interface Capabilities {

@@ -1,10 +1,11 @@
 // The worker's end of the hash pool: takes batches in turn, answers each with its digests.
 
-import { setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { type Capabilities, capabilities, computeHashes, heat } from './compute-hashes.js'
 import { NotAvailable } from './not-available.js'
+import type { Breathe } from './sha-crypt-engine.js'
 import type { SlowHash } from './slow-hash.js'
+import { standBack } from './stand-back.js'
 
 export interface HashBatch {
   readonly id: number
@@ -28,42 +29,27 @@ export interface HashWorkerData {
   readonly heatMs: number
 }
 
-const NICENESS = 10
-
 if (parentPort) work(parentPort, workerData as HashWorkerData)
 
 type Port = NonNullable<typeof parentPort>
 
 function work(port: Port, { heatMs }: HashWorkerData): void {
   const answer = (message: HashAnswer) => port.postMessage(message)
-  yieldToEventLoop()
+  const breathe = standBack()
   let last = Promise.resolve()
   port.on('message', (batch: HashBatch) => {
     // One after the other, also where a hash is awaited.
-    last = last.then(() => compute(batch)).then(answer)
+    last = last.then(() => compute(batch, breathe)).then(answer)
   })
   const ready = capabilities()
   heat(heatMs)
   answer({ kind: 'ready', capabilities: ready })
 }
 
-/**
- * Where all cores are busy, whoever needs no hash goes first. Linux gives each thread a niceness of its own; elsewhere
- * it would slow down the whole process.
- */
-function yieldToEventLoop(): void {
-  if (process.platform !== 'linux') return
-  try {
-    setPriority(NICENESS)
-  } catch {
-    // Without the right to be nicer the threads compete as equals.
-  }
-}
-
-async function compute({ id, hashes, passwords }: HashBatch): Promise<HashAnswer> {
+async function compute({ id, hashes, passwords }: HashBatch, breathe: Breathe): Promise<HashAnswer> {
   const start = performance.now()
   try {
-    const digests = await computeHashes(hashes, passwords)
+    const digests = await computeHashes(hashes, passwords, breathe)
     return { kind: 'digests', id, digests, ms: performance.now() - start }
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : 'unknown'

@@ -9,6 +9,15 @@ export interface ShaCryptInput {
   readonly rounds: number
 }
 
+/** Lets others have the core for a moment. */
+export type Breathe = () => void
+
+/**
+ * Rounds from one breath to the next: a multiple of 42, after which the order of what is hashed begins anew. Two lanes of
+ * SHA-512 take some 0.4 ms for them.
+ */
+export const ROUNDS_PER_BREATH = 420
+
 export interface ShaCryptEngine {
   /** For the log: `wasm-simd`, `wasm`, `node:crypto`. */
   readonly name: string
@@ -16,9 +25,10 @@ export interface ShaCryptEngine {
   readonly lanes: number
   /**
    * One digest per input, before crypt's own base64. The inputs have one shape (`shaCryptShape`), passwords and
-   * salts of no more than `PASSWORD_MAX` and `SALT_MAX` bytes.
+   * salts of no more than `PASSWORD_MAX` and `SALT_MAX` bytes. `breathe` is called about every half of a millisecond, where
+   * the engine takes long.
    */
-  digests(inputs: readonly ShaCryptInput[]): Buffer[]
+  digests(inputs: readonly ShaCryptInput[], breathe?: Breathe): Buffer[]
 }
 
 /** libxcrypt refuses phrases of 512 bytes and more (CRYPT_MAX_PASSPHRASE_SIZE). */

@@ -1,6 +1,6 @@
 // One instance of the emitted module: lays messages out in its memory and reads digests from it.
 
-import { PASSWORD_MAX, SALT_MAX } from '../sha-crypt-engine.js'
+import { type Breathe, PASSWORD_MAX, ROUNDS_PER_BREATH, SALT_MAX } from '../sha-crypt-engine.js'
 import {
   ARRANGEMENT_PERIOD,
   ARRANGEMENTS,
@@ -61,8 +61,13 @@ export class ShaCryptInstance {
   }
 
   /** Does the rounds for all lanes. */
-  run(rounds: number): void {
-    this.#run(rounds)
+  run(rounds: number, breathe: Breathe = () => {}): void {
+    let left = rounds
+    for (; left > ROUNDS_PER_BREATH; left -= ROUNDS_PER_BREATH) {
+      this.#run(ROUNDS_PER_BREATH)
+      breathe()
+    }
+    this.#run(left)
   }
 
   /** The lane's digest in its natural byte order. */

@@ -19,14 +19,14 @@ export function wasmShaCrypt(
   return {
     name: width === 'scalar' ? 'wasm' : 'wasm-simd',
     lanes: instance.lanes,
-    digests(inputs) {
+    digests(inputs, breathe) {
       const starts = inputs.map(input => startShaCrypt(write => single.hash(write), input))
       for (const lane of every) {
         // A lane without an input of its own computes the first one again.
         const start = starts[lane] ?? starts[0]
         if (start) instance.layOut(lane, start.first, start.passwordBytes, start.saltBytes)
       }
-      instance.run(inputs[0]?.rounds ?? 0)
+      instance.run(inputs[0]?.rounds ?? 0, breathe)
       return inputs.map((_, lane) => instance.readDigest(lane))
     },
   }

@@ -1,0 +1,37 @@
+// A thread that takes all it can get, and lets everybody else go first.
+
+import { readlinkSync, writeFileSync } from 'node:fs'
+import { setPriority } from 'node:os'
+import type { Breathe } from './sha-crypt-engine.js'
+
+const NICENESS = 19
+/** An instant of sleep; without the slack that Linux adds it is a few microseconds. */
+const BREATH_MS = 0.001
+
+/**
+ * Makes this thread the one that waits where all cores are busy. Being nice is not enough: Linux lets a thread that has
+ * begun go on for some milliseconds whoever wakes up, so it must breathe in between (sched(7), EEVDF).
+ */
+export function standBack(): Breathe {
+  // Elsewhere niceness is the whole process's.
+  if (process.platform !== 'linux') return () => {}
+  attempt(() => setPriority(NICENESS))
+  // A breath takes 50 µs longer where this is not allowed.
+  attempt(() => writeFileSync(`/proc/${threadId()}/timerslack_ns`, '1'))
+  const never = new Int32Array(new SharedArrayBuffer(4))
+  return () => {
+    Atomics.wait(never, 0, 0, BREATH_MS)
+  }
+}
+
+/** `/proc/thread-self` is a link to `PID/task/TID`. */
+function threadId(): string {
+  return readlinkSync('/proc/thread-self').split('/').at(-1) ?? ''
+}
+
+/** What is not allowed here leaves the thread as it was. */
+function attempt(change: () => void): void {
+  try {
+    change()
+  } catch {}
+}
