@@ -16,6 +16,14 @@ import {
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Certificate } from './certificates.js'
+import {
+  type AskedService,
+  type Door,
+  filesWithSecrets,
+  setSiteValues,
+  siteValues,
+  withDoor,
+} from './doors.js'
 import { freePorts } from './free-ports.js'
 import { LineClient } from './line-client.js'
 import type { DovecotInstallation } from './parts.js'
@@ -24,7 +32,9 @@ export interface DovecotOptions {
   readonly installation: DovecotInstallation
   /** Which of the two configurations: `proxy.conf` or `backend.conf`. */
   readonly role: 'proxy' | 'backend'
-  readonly service: { readonly url: string; readonly token?: string }
+  /** How it asks Homing; `lua` when absent. */
+  readonly door?: Door
+  readonly service: AskedService
   readonly certificate: Certificate
   /** Who may have signed the backends' certificates. */
   readonly caFile: string
@@ -136,7 +146,7 @@ async function layFiles(
 
   const from = join(deployFolder, `dovecot-${major}`)
   for (const name of await readdir(from)) {
-    const text = await readFile(join(from, name), 'utf8')
+    const text = withDoor(await readFile(join(from, name), 'utf8'), options.door ?? 'lua')
     await writeFile(join(outside, 'etc', name), text.replaceAll('/etc/dovecot/', `${join(inside, 'etc')}/`))
   }
   for (const file of [options.certificate.certFile, options.certificate.keyFile, options.caFile]) {
@@ -152,7 +162,7 @@ async function layFiles(
     service: options.service,
   }
   await writeFile(join(outside, 'etc/site.conf'), siteConf(major, site) + (options.site ?? ''))
-  if (major === '2.3') await setSiteValuesInLua(join(outside, 'etc/auth.lua'), options.service)
+  if (major === '2.3') await setSiteValues(join(outside, 'etc'), options.service)
   await letOnlyDovecotRead(join(outside, 'etc'), options.installation.root)
 }
 
@@ -177,7 +187,7 @@ function siteConf(major: string, { folder, ports, certFile, keyFile, caFile, ser
     major === '2.3'
       ? `ssl_cert = <${certFile}\nssl_key = <${keyFile}\nssl_ca = <${caFile}\nssl_require_crl = no\n`
       : `ssl_server_cert_file = ${certFile}\nssl_server_key_file = ${keyFile}\nssl_client_ca_file = ${caFile}\n` +
-        `lua_settings {\n  url = ${service.url}\n  token = ${service.token ?? ''}\n}\n`
+        siteValues(service)
   const listener = (service: string, listeners: Record<string, number>, more = '') => {
     const blocks = Object.entries(listeners).map(
       ([name, port]) => `  inet_listener ${name} {\n    port = ${port}\n  }\n`,
@@ -195,23 +205,14 @@ function siteConf(major: string, { folder, ports, certFile, keyFile, caFile, ser
   ].join('')
 }
 
-/** Dovecot 2.3 has no settings for a Lua script: its site values stand in its first lines. */
-async function setSiteValuesInLua(file: string, service: DovecotOptions['service']): Promise<void> {
-  const text = await readFile(file, 'utf8')
-  await writeFile(
-    file,
-    text
-      .replace(/^local url = .*/m, `local url = '${service.url}'`)
-      .replace(/^local token = ''/m, `local token = '${service.token ?? ''}'`),
-  )
-}
-
-/** The permissions that auth.lua and site.conf ask for where they hold a token. */
+/** The permissions that these files ask for where they hold a token. */
 async function letOnlyDovecotRead(etc: string, root: string): Promise<void> {
   const groups = await readFile(join('/', root, 'etc/group'), 'utf8')
   const gid = Number(/^dovecot:[^:]*:(\d+):/m.exec(groups)?.[1])
-  await chown(join(etc, 'auth.lua'), 0, gid)
-  await chmod(join(etc, 'auth.lua'), 0o640)
+  for (const file of filesWithSecrets(etc)) {
+    await chown(file, 0, gid)
+    await chmod(file, 0o640)
+  }
   await chmod(join(etc, 'site.conf'), 0o600)
 }
 

@@ -1,0 +1,59 @@
+// The doors through which each Dovecot can ask: one `door-….conf` in deploy/ each.
+
+import { existsSync } from 'node:fs'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+export type Door = 'lua' | 'oauth2'
+
+export const doorsOf: Readonly<Record<'2.3' | '2.4', readonly Door[]>> = {
+  '2.3': ['lua', 'oauth2'],
+  '2.4': ['lua', 'oauth2'],
+}
+
+export interface AskedService {
+  readonly url: string
+  readonly token?: string
+}
+
+/** The same file with this door included instead of the one that is. */
+export function withDoor(configuration: string, door: Door): string {
+  return configuration.replace(/^!include door-\S+$/m, `!include door-${door}.conf`)
+}
+
+/** Puts the address and the token of Homing where 2.3 wants them: into the files that its passdbs name. */
+export async function setSiteValues(etc: string, { url, token }: AskedService): Promise<void> {
+  await rewrite(join(etc, 'auth.lua'), {
+    "local url = '": `${url}'`,
+    "local token = '": `${token ?? ''}'`,
+  })
+  await rewrite(join(etc, 'oauth2.conf.ext'), {
+    'grant_url = ': `${url}/oauth2/token`,
+    'client_secret = ': token ?? 'none',
+  })
+}
+
+/** The same for 2.4, which has them in site.conf. */
+export function siteValues({ url, token }: AskedService): string {
+  return [
+    `lua_settings {\n  url = ${url}\n  token = ${token ?? ''}\n}`,
+    'oauth2 {\n  introspection_mode = post\n  client_id = dovecot',
+    `  grant_url = ${url}/oauth2/token\n  introspection_url = ${url}/oauth2/introspect`,
+    `  client_secret = ${token ?? 'none'}\n}\n`,
+  ].join('\n')
+}
+
+/** The files that may hold a token, and that Dovecot's auth process reads by itself. */
+export function filesWithSecrets(etc: string): string[] {
+  return ['auth.lua', 'oauth2.conf.ext'].map(name => join(etc, name)).filter(existsSync)
+}
+
+/** The line that begins so → what follows on it. */
+async function rewrite(file: string, lines: Readonly<Record<string, string>>): Promise<void> {
+  const text = await readFile(file, 'utf8')
+  const rewritten = text.split('\n').map(line => {
+    const begins = Object.keys(lines).find(start => line.startsWith(start))
+    return begins === undefined ? line : begins + lines[begins]
+  })
+  await writeFile(file, rewritten.join('\n'))
+}
