@@ -17,10 +17,10 @@ const dovecotPackages = [
   'dovecot-pop3d',
   'dovecot-lmtpd',
   'dovecot-auth-lua',
+  'dovecot-mysql',
 ]
 const packages = [
   ...dovecotPackages,
-  'dovecot-mysql',
   'mariadb-server',
   'debootstrap',
   'openssl',
