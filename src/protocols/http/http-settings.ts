@@ -26,8 +26,11 @@ export const httpSettings = settings({
     [],
     { check: noNetworkAmong, example: '["192.0.2.10", "2001:db8::/64"]', reloads: true },
   ),
-  oauth2_client_id: text('what Dovecot sends as `client_id` to /oauth2/token', 'dovecot'),
-  oauth2_client_secret: secret('what Dovecot sends as `client_secret`; empty: the api_token'),
+  oauth2_client_id: text('what Dovecot sends as `client_id` to /oauth2/token', 'dovecot', { reloads: true }),
+  oauth2_client_secret: secret(
+    'what Dovecot sends as `client_secret`; several, one a line, as for api_token. Empty: the api_token',
+    { check: onlyEmptyLines, reloads: true },
+  ),
   ...tlsSettings.properties,
   unix_listener_mode: text('permissions of unix sockets, octal', '0660'),
   http_request_body_limit: size('a larger request body is answered with 413', '64k'),

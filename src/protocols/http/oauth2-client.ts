@@ -16,21 +16,43 @@ export interface Oauth2ClientCheck {
 }
 
 /**
- * Without a secret and without an api_token everybody may ask: the configuration allows that on loopback and unix
- * sockets only. Every secret is compared in constant time.
+ * Without a secret and without an api_token everybody may ask: the configuration allows that on loopback, on unix sockets
+ * and behind client certificates only. Every secret is compared in constant time. The settings are read at every
+ * question, since SIGHUP may have changed them.
  */
 export function createOauth2ClientCheck(settings: Oauth2ClientSettings): Oauth2ClientCheck {
-  const secret = settings.oauth2_client_secret || settings.api_token
-  if (secret === '') return { mayAsk: () => true }
-  const wanted = digest(settings.oauth2_client_id, Buffer.from(secret, 'utf8'))
-  const isRight = ({ id, secret }: Credentials) => timingSafeEqual(digest(id, secret), wanted)
+  const secrets = createSecrets(settings)
   return {
     mayAsk: (form, authorization) => {
+      const wanted = secrets()
+      if (wanted === undefined) return true
+      const isRight = ({ id, secret }: Credentials) => isAmong(digest(id, secret), wanted)
       if (isRight(formCredentials(form))) return true
       const basic = basicCredentials(authorization)
       return basic !== undefined && isRight(basic)
     },
   }
+}
+
+/** One secret a line, as the api_token has it; worked out anew when they change. undefined: none is asked for. */
+function createSecrets(settings: Oauth2ClientSettings): () => readonly Buffer[] | undefined {
+  let id = ''
+  let text = ''
+  let digests: readonly Buffer[] | undefined
+  return () => {
+    const now = settings.oauth2_client_secret || settings.api_token
+    if (now === text && settings.oauth2_client_id === id) return digests
+    text = now
+    id = settings.oauth2_client_id
+    const lines = text.split(/\r?\n/).filter(line => line !== '')
+    digests = text === '' ? undefined : lines.map(line => digest(id, Buffer.from(line, 'utf8')))
+    return digests
+  }
+}
+
+/** Every secret is compared, whichever is right. */
+function isAmong(given: Buffer, wanted: readonly Buffer[]): boolean {
+  return wanted.filter(secret => timingSafeEqual(given, secret)).length > 0
 }
 
 interface Credentials {
