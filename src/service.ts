@@ -11,6 +11,7 @@ import { settingChanges, takeUp } from './config/reload-settings.js'
 import { type Engine, openEngine } from './engine.js'
 import { systemClock } from './model/clock.js'
 import { ConfigError } from './model/config-error.js'
+import { type DictListener, openDictListeners } from './protocols/dict/dict-server.js'
 import {
   type CertificateReport,
   formatTlsFault,
@@ -74,17 +75,28 @@ export async function startService(config: HomingConfig): Promise<Service> {
   }
 
   let open: OpenDoors | undefined
-  const closeAll = () => closeEverything(open, engine, logger, settings.shutdown_timeout)
+  let dicts: readonly DictListener[] = []
+  const closeAll = () =>
+    closeEverything([...(open ? [open] : []), ...dicts], engine, logger, settings.shutdown_timeout)
   try {
     await Promise.all([migrateEmbedded(engine, log), engine.verifier.warmUp()])
     log.info({ implementations: engine.verifier.describe() }, 'password schemes')
+    dicts = await openDictListeners({
+      services,
+      sockets: settings.dict_listen.map(text => socketPathOf(text, 'dict_listen')),
+      mode: settings.unix_listener_mode,
+      warn: message => log.warn(message),
+    })
     open = await openDoors({
       services,
       settings,
       addressesOf: ({ listenSetting: key }) => settings[key].map(text => addressOf(text, key)),
       report: certificateReport(log),
     })
-    const addresses = open.addresses.map(formatListenAddress)
+    const addresses = [
+      ...open.addresses.map(formatListenAddress),
+      ...dicts.map(({ path }) => formatListenAddress({ kind: 'unix', path })),
+    ]
     log.info({ addresses }, 'ready')
     return {
       engine,
@@ -182,6 +194,12 @@ function addressOf(text: string, setting: string): ListenAddress {
   return parsed.address
 }
 
+function socketPathOf(text: string, setting: string): string {
+  const address = addressOf(text, setting)
+  if (address.kind !== 'unix') throw new ConfigError(`${setting}: ${text} is no unix socket`)
+  return address.path
+}
+
 const PING_DEADLINE_MS = 900
 
 async function readinessOf(engine: Engine, stopping: boolean): Promise<Readiness> {
@@ -191,13 +209,13 @@ async function readinessOf(engine: Engine, stopping: boolean): Promise<Readiness
 }
 
 async function closeEverything(
-  open: OpenDoors | undefined,
+  listeners: readonly { close(timeoutMs: number): Promise<void> }[],
   engine: Engine,
   logger: OpenLogger,
   timeoutMs: number,
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs
-  await open?.close(timeoutMs)
+  await Promise.allSettled(listeners.map(listener => listener.close(timeoutMs)))
   await Promise.allSettled([engine.close(Math.max(0, deadline - performance.now()))])
   await logger.flush()
 }

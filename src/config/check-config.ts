@@ -3,6 +3,7 @@
 import { doors } from '../protocols/http/doors.js'
 import { findChainFaults } from './check-chain.js'
 import { findDatabaseFaults } from './check-databases.js'
+import { findDictFaults } from './check-dict.js'
 import { asksForCertificates, findTlsFaults, findTlsWarnings } from './check-tls.js'
 import type { Config, ConfigSchema } from './config.js'
 import type { ConfigProblem } from './config-problem.js'
@@ -32,6 +33,7 @@ export function checkConfig(config: Config, schema: ConfigSchema, surroundings: 
       ...noAddress(config),
       ...wrongAddresses(config),
       ...openListeners(config),
+      ...findDictFaults(config),
       ...secretsInFlags(placed),
       ...chain.problems,
       ...findDatabaseFaults(placed),

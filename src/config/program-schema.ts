@@ -7,6 +7,7 @@ import { settings, text } from '../model/setting.js'
 import { usernameSettings } from '../model/username.js'
 import { passdbDrivers } from '../passdb/drivers.js'
 import { passwordSettings } from '../password/password-settings.js'
+import { dictSettings } from '../protocols/dict/dict-settings.js'
 import { httpSettings } from '../protocols/http/http-settings.js'
 import { stateSettings } from '../state/state-settings.js'
 import { logSettings } from '../telemetry/logger.js'
@@ -22,6 +23,7 @@ const masterSettings = settings({
 
 const programSettings = settings({
   ...httpSettings.properties,
+  ...dictSettings.properties,
   ...databaseSettings.properties,
   ...usernameSettings.properties,
   ...masterSettings.properties,

@@ -2,6 +2,7 @@
 
 import { isIP } from 'node:net'
 import type { IncomingRequest } from '../../auth/auth.js'
+import { securedOf } from '../secured.js'
 import type { BodyEncoding } from './json-body.js'
 import type { LookupRequestBody } from './passdb-schemas.js'
 
@@ -46,11 +47,4 @@ function textOf(text: string, encoding: BodyEncoding): string {
 
 function isByteString(text: string): boolean {
   return !/[^\x00-\xff]/.test(text)
-}
-
-/** Dovecot 2.3 writes `TLS`, `secured` or nothing, 2.4 `TLS`, `secured`, `insecure`. */
-function securedOf(secured: string | undefined): IncomingRequest['secured'] {
-  const word = secured?.toLowerCase() ?? ''
-  if (word === 'tls') return 'tls'
-  return word === 'secured' || word === 'trusted' || word === 'yes' ? 'secured' : 'none'
 }

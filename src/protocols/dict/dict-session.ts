@@ -1,0 +1,235 @@
+// One connection of the dict protocol, without its socket: lines in, answers out.
+
+import type { Auth } from '../../auth/auth.js'
+import { answerDict } from './dict-answer.js'
+import { iteratePath, parseDictKey, textOf } from './dict-key.js'
+import {
+  type DictHello,
+  type DictIterate,
+  expectsAnswer,
+  formatCommitFailure,
+  formatFailure,
+  formatReply,
+  formatRow,
+  iterateFlags,
+  parseCommand,
+  parseHello,
+} from './dict-wire.js'
+
+/** Where answers go. */
+export interface DictOutput {
+  send(text: string): void
+  /** Whether so much waits for the peer to read it that nothing more should be made. */
+  readonly isFull: boolean
+  /** Resolves once it is not full any more, with false when the peer has gone. */
+  room(): Promise<boolean>
+  /** Ends the connection after what was sent. `why` is set when the peer is at fault. */
+  end(why?: string): void
+}
+
+export interface DictSessionOptions {
+  readonly auth: Auth
+  readonly output: DictOutput
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+  /** An exception that should never have happened; the question is answered as failed. */
+  readonly reportBug: (error: unknown) => void
+}
+
+export interface DictSession {
+  take(line: string): void
+  /** A line that begins so is longer than a line may be: it is refused, and the connection ends. */
+  takeTooLong(beginning: string): void
+  /** How many commands wait for their answer. */
+  readonly waiting: number
+  readonly hasGreeted: boolean
+  /** Answers every lookup that has waited longer than `ms` as failed. */
+  failOlderThan(ms: number): void
+  /** Takes nothing more, and ends the connection once all is answered. */
+  finish(): void
+  /** The peer has gone. */
+  close(): void
+}
+
+/** A command that waits for its answer. */
+interface Waiting {
+  /** 0: the client wants its answers in order and without ids. */
+  readonly id: number
+  readonly startedAtMs: number
+  /** A list may take long: it has an end as long as the client reads. */
+  readonly isList: boolean
+  /** Set when it is answered and others before it are not. */
+  reply?: string
+  /** Called when all before it are answered. */
+  isFirst?: () => void
+}
+
+const TEXT_OF_TRANSACTIONS = 'Homing stores nothing for others'
+const ROWS_AT_ONCE_CHARACTERS = 16 * 1024
+
+export function createDictSession({ auth, output, now, reportBug }: DictSessionOptions): DictSession {
+  let hello: DictHello | undefined
+  let lastId = 0
+  let isFinishing = false
+  let refusedBecause: string | undefined
+  let isClosed = false
+  const waiting = new Set<Waiting>()
+
+  return {
+    take(line) {
+      if (isClosed || isFinishing) return
+      if (hello) return command(line, hello)
+      const parsed = parseHello(line)
+      if ('wrong' in parsed) return refuse(parsed.wrong)
+      hello = parsed
+    },
+    takeTooLong(beginning) {
+      if (isClosed || isFinishing) return
+      if (hello && expectsAnswer(beginning)) answer(begin(), formatFailure('the line is too long'))
+      refuse('a line is too long')
+    },
+    get waiting() {
+      return waiting.size
+    },
+    get hasGreeted() {
+      return hello !== undefined
+    },
+    failOlderThan(ms) {
+      const oldest = now() - ms
+      for (const one of waiting) {
+        if (one.startedAtMs > oldest) return
+        if (!one.isList) answer(one, formatFailure('no answer in time'))
+      }
+    },
+    finish() {
+      isFinishing = true
+      endWhenAnswered()
+    },
+    close() {
+      isClosed = true
+      for (const { isFirst } of waiting) isFirst?.()
+      waiting.clear()
+    },
+  }
+
+  function command(line: string, { user: helloUser }: DictHello): void {
+    const parsed = parseCommand(line)
+    if (parsed.kind === 'lookup') void lookup(begin(), parsed.key, parsed.user ?? helloUser)
+    else if (parsed.kind === 'iterate') void iterate(begin(true), parsed)
+    else if (parsed.kind === 'commit') answer(begin(), formatCommitFailure(parsed, TEXT_OF_TRANSACTIONS))
+    else if (parsed.kind === 'broken') refuse(parsed.why)
+  }
+
+  /** The client is told at once that the command was taken, if it knows ids. */
+  function begin(isList = false): Waiting {
+    const one: Waiting = { id: hello?.isAsync ? ++lastId : 0, startedAtMs: now(), isList }
+    waiting.add(one)
+    if (one.id > 0) output.send(`*${one.id}\n`)
+    return one
+  }
+
+  function answer(one: Waiting, reply: string): void {
+    if (!waiting.has(one) || one.reply !== undefined) return
+    if (one.id > 0) {
+      output.send(`+${one.id}\t${reply}${timesOf(one.startedAtMs, now())}\n`)
+      waiting.delete(one)
+    } else {
+      one.reply = reply
+      sendInOrder()
+    }
+    endWhenAnswered()
+  }
+
+  function sendInOrder(): void {
+    for (const one of waiting) {
+      if (one.reply === undefined) {
+        one.isFirst?.()
+        return
+      }
+      output.send(`${one.reply}\n`)
+      waiting.delete(one)
+    }
+  }
+
+  async function lookup(one: Waiting, key: string, user: string): Promise<void> {
+    try {
+      answer(one, formatReply(await answerDict(auth, parseDictKey(key, user))))
+    } catch (error) {
+      reportBug(error)
+      answer(one, formatFailure('internal failure'))
+    }
+  }
+
+  async function iterate(one: Waiting, asked: DictIterate): Promise<void> {
+    const refusal = whyNotListed(asked)
+    if (refusal !== undefined) return answer(one, formatFailure(refusal))
+    if (one.id === 0) await turnOf(one)
+    try {
+      const isWhole = await sendRows(one, asked)
+      if (isWhole) answer(one, '')
+    } catch (error) {
+      reportBug(error)
+      answer(one, formatFailure('the listing broke off'))
+    }
+  }
+
+  /** Rows carry no name of their command without ids: they must wait until all before it are answered. */
+  function turnOf(one: Waiting): Promise<void> {
+    const [first] = waiting
+    if (first === one || isClosed) return Promise.resolve()
+    return new Promise(resolve => {
+      one.isFirst = resolve
+    })
+  }
+
+  /** False when nobody waits for them any more. */
+  async function sendRows(one: Waiting, { maxRows, user }: DictIterate): Promise<boolean> {
+    const mask = user !== undefined && /[*?]/.test(user) ? textOf(user) : '*'
+    const prefix = one.id > 0 ? `+${one.id}\t` : ''
+    let rows = ''
+    let count = 0
+    if (!waiting.has(one)) return false
+    for await (const name of auth.listUsers(mask)) {
+      if (!waiting.has(one)) return false
+      rows += `${prefix}${formatRow(iteratePath + name, '')}\n`
+      if (++count === maxRows) break
+      if (rows.length < ROWS_AT_ONCE_CHARACTERS) continue
+      output.send(rows)
+      rows = ''
+      if (output.isFull && !(await output.room())) return false
+    }
+    if (!waiting.has(one)) return false
+    output.send(rows)
+    return true
+  }
+
+  function refuse(why: string): void {
+    isFinishing = true
+    refusedBecause = why
+    endWhenAnswered()
+  }
+
+  function endWhenAnswered(): void {
+    if (isFinishing && waiting.size === 0 && !isClosed) {
+      isClosed = true
+      output.end(refusedBecause)
+    }
+  }
+}
+
+function whyNotListed({ path, flags }: DictIterate): string | undefined {
+  if (path !== iteratePath) return `only ${iteratePath} can be listed`
+  // Sorted or with each user's fields, a listing would need memory or questions for all of them.
+  if ((flags & (iterateFlags.sortByKey | iterateFlags.sortByValue)) !== 0) return 'users are not sorted'
+  return (flags & iterateFlags.exactKey) === 0 ? undefined : 'only all users can be listed'
+}
+
+/** When the command came and when it was answered, as Dovecot's clients expect it: four numbers. */
+function timesOf(startMs: number, endMs: number): string {
+  return `\t${times(startMs)}\t${times(endMs)}`
+}
+
+function times(ms: number): string {
+  const seconds = Math.floor(ms / 1000)
+  return `${seconds}\t${Math.floor((ms - seconds * 1000) * 1000)}`
+}
