@@ -2,6 +2,7 @@
 
 import type { Migration } from '../src/database/migration.js'
 import { proxyLocalAndMasterUsers } from './0001-proxy-local-and-master-users.js'
+import { changesAndCopies } from './0002-changes-and-copies.js'
 import { imports } from './0006-imports.js'
 
-export const migrations: readonly Migration[] = [proxyLocalAndMasterUsers, imports]
+export const migrations: readonly Migration[] = [proxyLocalAndMasterUsers, changesAndCopies, imports]

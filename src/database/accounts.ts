@@ -9,6 +9,7 @@ import { type PlacedRow, splitName, storedName } from './find-accounts.js'
 import { forgetImport, lastImportedLine, noteImportedLine } from './import-progress.js'
 import { listAccounts } from './list-accounts.js'
 import { lookUpNameColumns } from './name-column.js'
+import type { AccountChange, Changes } from './record-change.js'
 import type { LocalUserRow, MasterUserRow, ProxyUserRow } from './schema.js'
 import type { SqlDatabase } from './sql-database.js'
 
@@ -98,6 +99,7 @@ export function accountsIn<T extends AccountTableName>(
   open: () => Promise<SqlDatabase>,
   table: T,
   normalise: (storedName: string) => string,
+  changes: Changes,
 ): Accounts<T> {
   const key = keys[table]
   const inTransaction = async <R>(what: string, run: (work: Work) => Promise<R>): Promise<R> => {
@@ -109,18 +111,51 @@ export function accountsIn<T extends AccountTableName>(
       return run({ table, key, nameColumns, normalise, transaction, isMysql, locks: isMysql })
     })
   }
+  /** As inTransaction; what was changed is written down with it, and told afterwards. */
+  const changing = async <R>(
+    kind: AccountChange['kind'],
+    what: string,
+    run: (work: Work) => Promise<R>,
+    changedUsers: (outcome: R) => readonly string[],
+  ): Promise<R> => {
+    const changeOf = (outcome: R): AccountChange => ({ table, kind, users: changedUsers(outcome) })
+    const outcome = await inTransaction(what, async work => {
+      const outcome = await run(work)
+      await changes.record(work.transaction, changeOf(outcome))
+      return outcome
+    })
+    await changes.made(await open(), changeOf(outcome))
+    return outcome
+  }
+  const oneIf =
+    <R>(user: string, done: R) =>
+    (outcome: R) =>
+      outcome === done ? [user] : []
   return {
     add: async (user, values) => {
       try {
-        return await inTransaction('add to', work => add(work, user, checked(table, values)))
+        const run = (work: Work) => add(work, user, checked(table, values))
+        return await changing('add', 'add to', run, oneIf<AddOutcome>(user, 'added'))
       } catch (cause) {
         if (cause instanceof DatabaseError && isDuplicate(cause)) return 'exists'
         throw cause
       }
     },
-    set: (user, values) => inTransaction('change', work => change(work, user, checked(table, values))),
-    delete: user => inTransaction('delete from', work => remove(work, user)),
-    importBatch: batch => undoneWhenDry(() => inTransaction('import into', work => importBatch(work, batch))),
+    set: (user, values) => {
+      const run = (work: Work) => change(work, user, checked(table, values))
+      return changing('set', 'change', run, oneIf<ChangeOutcome>(user, 'changed'))
+    },
+    delete: user =>
+      changing('delete', 'delete from', work => remove(work, user), oneIf<DeleteOutcome>(user, 'deleted')),
+    importBatch: batch =>
+      undoneWhenDry(() =>
+        changing(
+          'import',
+          'import into',
+          work => importBatch(work, batch),
+          outcomes => batch.accounts.filter((_, at) => wasChanged(outcomes[at])).map(({ user }) => user),
+        ),
+      ),
     importedLine: async source => lastImportedLine(await open(), source),
     show: user => inTransaction('show', work => show({ ...work, locks: false }, user)),
     async *list(mask) {
@@ -241,6 +276,10 @@ function checked(table: AccountTableName, values: object): Values {
   const unknown = given.find(([field]) => !fields[table].includes(field))
   if (unknown) throw new TypeError(`${table} has no field ${unknown[0]}`)
   return Object.fromEntries(given)
+}
+
+function wasChanged(outcome: BulkOutcome | undefined): boolean {
+  return outcome === 'added' || outcome === 'updated'
 }
 
 function isDuplicate({ code }: DatabaseError): boolean {

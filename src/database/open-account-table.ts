@@ -8,6 +8,7 @@ import { listAccounts } from './list-accounts.js'
 import { countRows, listPasswords } from './list-passwords.js'
 import { createMicroBatch } from './micro-batch.js'
 import { lookUpNameColumns, type NameColumns } from './name-column.js'
+import type { Changes } from './record-change.js'
 import { replacePassword } from './replace-password.js'
 import type { SqlDatabase } from './sql-database.js'
 
@@ -27,6 +28,7 @@ export function openAccountTable(
   open: () => Promise<SqlDatabase>,
   options: AccountTableOptions,
   warn: (message: string) => void,
+  changes: Changes,
 ): AccountTable {
   if (Object.hasOwn(options.columns, '__proto__')) throw new ConfigError('columns: "__proto__" is no role')
   let known: Promise<KnownTable> | undefined
@@ -90,7 +92,7 @@ export function openAccountTable(
       try {
         const { nameColumns } = await ready()
         const replacing = { user, stored, replacement }
-        return { result: await replacePassword(await open(), options, nameColumns, replacing) }
+        return { result: await replacePassword(await open(), options, nameColumns, replacing, changes) }
       } catch (cause) {
         return { result: 'failed', cause: forgetIfWrong(cause) }
       }

@@ -6,11 +6,14 @@ import type { UsernameRules } from '../model/username.js'
 import type { AccountTable, AccountTableOptions } from './account-table.js'
 import { type Accounts, type AccountTableName, accountsIn } from './accounts.js'
 import { type AdoptionProblem, adoptionReport } from './adoption-report.js'
+import { type ChangeLog, openChangeLog } from './change-log.js'
+import { type Copies, openCopies } from './copies.js'
 import type { DatabaseSettings } from './database-settings.js'
 import { type DatabaseTls, readDatabaseTls } from './database-tls.js'
 import { type DatabaseLocation, parseDatabaseUrl } from './database-url.js'
 import type { MigrateOptions, MigrationOutcome } from './migrate.js'
 import { openAccountTable } from './open-account-table.js'
+import { type AccountChange, createChanges } from './record-change.js'
 import type { SqlDatabase } from './sql-database.js'
 
 /** What a driver needs of a database: its accounts, to be read. */
@@ -31,6 +34,10 @@ export interface Database extends AccountSource {
   readonly isEmbedded: boolean
   /** The accounts of one of our own tables, to be changed. `normalise` as in AccountTableOptions. */
   accounts<T extends AccountTableName>(table: T, normalise: (storedName: string) => string): Accounts<T>
+  /** What was changed here, by whichever copy or command of Homing. */
+  readonly changes: ChangeLog
+  /** The copies of the program that cache what is in here. */
+  readonly copies: Copies
   /** Brings the database to this version of the program, or says what that would do. */
   migrate(options?: MigrateOptions): Promise<MigrationOutcome>
   /** What cannot work as it is stored, by user. Throws DatabaseError when it breaks off. */
@@ -52,16 +59,18 @@ export interface Databases extends AccountSources {
 export interface DatabaseDeps {
   /** Tells the operator of something that works but should not stay so. */
   readonly warn?: (message: string) => void
+  /** Told of every change that is made through these databases, once it is committed. */
+  readonly changed?: (change: AccountChange) => void
 }
 
 export function createDatabases(settings: DatabaseSettings, deps: DatabaseDeps = {}): Databases {
   const opened = new Map<string, Database>()
-  const warn = deps.warn ?? (() => {})
+  const { warn = () => {}, changed = () => {} } = deps
   return {
     open: url => {
       const known = opened.get(url)
       if (known) return known
-      const database = openDatabase(parseDatabaseUrl(url), settings, warn)
+      const database = openDatabase(parseDatabaseUrl(url), settings, { warn, changed })
       opened.set(url, database)
       return database
     },
@@ -74,7 +83,7 @@ export function createDatabases(settings: DatabaseSettings, deps: DatabaseDeps =
 function openDatabase(
   location: DatabaseLocation,
   settings: DatabaseSettings,
-  warn: (message: string) => void,
+  { warn, changed }: Required<DatabaseDeps>,
 ): Database {
   const tls = location.kind === 'mysql' ? readDatabaseTls(settings, location.hosts) : undefined
   let opening: Promise<SqlDatabase> | undefined
@@ -85,11 +94,14 @@ function openDatabase(
     })
     return opening
   }
+  const changes = createChanges({ name: location.name, warn, changed })
   return {
     name: location.name,
+    changes: openChangeLog(location.name, open),
+    copies: openCopies(open),
     isEmbedded: location.kind === 'sqlite',
-    accountTable: options => openAccountTable(open, options, warn),
-    accounts: (table, normalise) => accountsIn(open, table, normalise),
+    accountTable: options => openAccountTable(open, options, warn, changes),
+    accounts: (table, normalise) => accountsIn(open, table, normalise, changes),
     migrate: async options => {
       const [database, { migrate }] = await Promise.all([open(), import('./migrate.js')])
       return migrate(database, options)

@@ -5,6 +5,7 @@ import type { PasswordReplacement } from '../model/passdb.js'
 import type { AccountTableOptions } from './account-table.js'
 import { exactly, refuseCutting, rowsOf } from './exact-row.js'
 import { type NameColumns, tableReference } from './name-column.js'
+import type { AccountChange, Changes } from './record-change.js'
 import type { SqlDatabase } from './sql-database.js'
 
 export interface Replacing {
@@ -23,12 +24,14 @@ export async function replacePassword(
   { table, columns, normalise }: AccountTableOptions,
   nameColumns: NameColumns,
   { user, stored, replacement }: Replacing,
+  changes: Changes,
 ): Promise<Exclude<PasswordReplacement['result'], 'failed'>> {
   const { password, domain } = columns
   if (password === undefined) throw new TypeError(`${table} has no role password`)
   const key = { user: columns.user, ...(domain !== undefined && { domain }) }
   const isMysql = database.dialect === 'mysql'
-  return database.transaction(`replace a password in ${table}`, async transaction => {
+  const change: AccountChange = { table, users: [user], kind: 'rehash' }
+  const result = await database.transaction(`replace a password in ${table}`, async transaction => {
     if (isMysql) await refuseCutting(transaction)
     // Nothing is locked before the update: where names are compared letter by letter that would be the whole table.
     const search = { table, key, nameColumns, normalise, transaction, isMysql, locks: false }
@@ -37,8 +40,12 @@ export async function replacePassword(
     const { numAffectedRows } = await sql`
       update ${tableReference(table)} set ${sql.id(password)} = ${replacement}
       where ${exactly(search, row)} and ${sameText(isMysql, sql.id(password), stored)}`.execute(transaction)
-    return numAffectedRows === 1n ? 'replaced' : 'changed_meanwhile'
+    if (numAffectedRows !== 1n) return 'changed_meanwhile'
+    await changes.record(transaction, change)
+    return 'replaced'
   })
+  if (result === 'replaced') await changes.made(database, change)
+  return result
 }
 
 /** To the byte: a collation would call `$6$a…` and `$6$A…` the same. */

@@ -1,6 +1,8 @@
 import t from 'tap'
 import { startMariadb, whyNoMariadb } from '../../system/mariadb-server.js'
+import { changesSuite } from './changes.suite.js'
 import { databaseSuite } from './database.suite.js'
+import type { DatabaseMaker } from './test-database.js'
 
 const reason = whyNoMariadb()
 if (reason) {
@@ -9,12 +11,14 @@ if (reason) {
   const server = await startMariadb()
   t.teardown(() => server.close())
   let count = 0
-  databaseSuite('MariaDB', {
+  const maker: DatabaseMaker = {
     dialect: 'mysql',
     make: async () => {
       const name = `homing_conformance_${process.pid}_${++count}`
       const url = await server.createDatabase(name)
       return { url, execute: sql => server.execute(sql, name) }
     },
-  })
+  }
+  databaseSuite('MariaDB', maker)
+  changesSuite('MariaDB', maker)
 }

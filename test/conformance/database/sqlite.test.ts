@@ -3,13 +3,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'libsql'
 import t from 'tap'
+import { changesSuite } from './changes.suite.js'
 import { databaseSuite } from './database.suite.js'
+import type { DatabaseMaker } from './test-database.js'
 
 const folder = await mkdtemp(join(tmpdir(), 'homing-sqlite-'))
 t.teardown(() => rm(folder, { recursive: true }))
 let count = 0
 
-databaseSuite('SQLite', {
+const maker: DatabaseMaker = {
   dialect: 'sqlite',
   make: async () => {
     const path = join(folder, `${++count}.db`)
@@ -26,4 +28,6 @@ databaseSuite('SQLite', {
     }
     return { url: `sqlite:${path}`, execute }
   },
-})
+}
+databaseSuite('SQLite', maker)
+changesSuite('SQLite', maker)

@@ -3,6 +3,7 @@
 import type { DatabaseSettings } from '../../../src/database/database-settings.js'
 import type { Database, Databases } from '../../../src/database/open-database.js'
 import { createDatabases } from '../../../src/database/open-database.js'
+import type { AccountChange } from '../../../src/database/record-change.js'
 import type { UsernameRules } from '../../../src/model/username.js'
 
 export interface TestDatabase {
@@ -57,8 +58,9 @@ export function databasesFor(
   t: Teardown,
   settings: Partial<DatabaseSettings> = {},
   warn: (message: string) => void = () => {},
+  changed: (change: AccountChange) => void = () => {},
 ): Databases {
-  const databases = createDatabases({ ...testSettings, ...settings }, { warn })
+  const databases = createDatabases({ ...testSettings, ...settings }, { warn, changed })
   t.teardown(() => databases.close())
   return databases
 }
