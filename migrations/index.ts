@@ -3,6 +3,12 @@
 import type { Migration } from '../src/database/migration.js'
 import { proxyLocalAndMasterUsers } from './0001-proxy-local-and-master-users.js'
 import { changesAndCopies } from './0002-changes-and-copies.js'
+import { loginEvents } from './0005-login-events.js'
 import { imports } from './0006-imports.js'
 
-export const migrations: readonly Migration[] = [proxyLocalAndMasterUsers, changesAndCopies, imports]
+export const migrations: readonly Migration[] = [
+  proxyLocalAndMasterUsers,
+  changesAndCopies,
+  loginEvents,
+  imports,
+]

@@ -20,6 +20,7 @@ import {
 } from './protocols/http/open-doors.js'
 import type { Readiness, Services } from './protocols/services.js'
 import { type Logger, type OpenLogger, openLogger } from './telemetry/logger.js'
+import { createLoginRecorder, type LoginRecorder } from './telemetry/login-recorder.js'
 import { type CacheFigures, createMetrics } from './telemetry/metrics.js'
 import { createAuthReport } from './telemetry/report-auth.js'
 import { createStrengthenReport } from './telemetry/report-strengthening.js'
@@ -57,11 +58,22 @@ export async function startService(config: HomingConfig): Promise<Service> {
   const metrics = createMetrics()
   const cache = createReloadableCache(settings, systemClock)
   if (cache) metrics.watchCache(() => cacheFigures(cache))
+  const report = createAuthReport(logger, metrics)
+  let recorder: LoginRecorder | undefined
   const engine = await openEngine(running, {
-    report: createAuthReport(logger, metrics),
+    report: event => {
+      report(event)
+      recorder?.record(event)
+    },
     warn: message => log.warn(message),
     cache,
     strengthened: createStrengthenReport(log),
+  })
+  recorder = createLoginRecorder({
+    store: engine.database.loginEvents,
+    settings,
+    clock: systemClock,
+    warn: (message, cause) => log.warn({ cause }, message),
   })
   let stopping = false
   const services: Services = {
@@ -77,7 +89,7 @@ export async function startService(config: HomingConfig): Promise<Service> {
   let open: OpenDoors | undefined
   let dicts: readonly DictListener[] = []
   const closeAll = () =>
-    closeEverything([...(open ? [open] : []), ...dicts], engine, logger, settings.shutdown_timeout)
+    closeEverything([...(open ? [open] : []), ...dicts], recorder, engine, logger, settings.shutdown_timeout)
   try {
     await Promise.all([migrateEmbedded(engine, log), engine.verifier.warmUp()])
     log.info({ implementations: engine.verifier.describe() }, 'password schemes')
@@ -208,14 +220,19 @@ async function readinessOf(engine: Engine, stopping: boolean): Promise<Readiness
   return answers ? 'ready' : 'degraded'
 }
 
+/** What a database that hangs may take of the time to stop. */
+const LAST_EVENTS_MS = 2000
+
 async function closeEverything(
   listeners: readonly { close(timeoutMs: number): Promise<void> }[],
+  recorder: LoginRecorder | undefined,
   engine: Engine,
   logger: OpenLogger,
   timeoutMs: number,
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs
   await Promise.allSettled(listeners.map(listener => listener.close(timeoutMs)))
+  await recorder?.stop(Math.min(LAST_EVENTS_MS, timeoutMs))
   await Promise.allSettled([engine.close(Math.max(0, deadline - performance.now()))])
   await logger.flush()
 }

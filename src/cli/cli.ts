@@ -18,6 +18,7 @@ import { ConfigProblems } from './open-config.js'
 import { type OptionValues, parseCommandLine } from './parse-command-line.js'
 import { proxyUserCommands } from './proxy-user.js'
 import { pw } from './pw.js'
+import { reportCommands } from './report.js'
 import { serve } from './serve.js'
 import { processTerminal, type Terminal, wantsColour } from './terminal.js'
 import { user } from './user.js'
@@ -32,6 +33,7 @@ export const commands: readonly Command[] = [
   ...localUserCommands,
   pw,
   hashAudit,
+  ...reportCommands,
   configCheck,
   configDump,
   helpCommand,

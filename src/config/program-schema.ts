@@ -11,6 +11,7 @@ import { dictSettings } from '../protocols/dict/dict-settings.js'
 import { httpSettings } from '../protocols/http/http-settings.js'
 import { stateSettings } from '../state/state-settings.js'
 import { logSettings } from '../telemetry/logger.js'
+import { loginEventSettings } from '../telemetry/login-event-settings.js'
 import { userdbDrivers } from '../userdb/drivers.js'
 import type { Config, ConfigSchema } from './config.js'
 
@@ -32,6 +33,7 @@ const programSettings = settings({
   ...stateSettings.properties,
   ...dovecotSettings.properties,
   ...logSettings.properties,
+  ...loginEventSettings.properties,
 })
 
 export type HomingConfig = Config<typeof programSettings>

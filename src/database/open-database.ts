@@ -11,6 +11,7 @@ import { type Copies, openCopies } from './copies.js'
 import type { DatabaseSettings } from './database-settings.js'
 import { type DatabaseTls, readDatabaseTls } from './database-tls.js'
 import { type DatabaseLocation, parseDatabaseUrl } from './database-url.js'
+import { type LoginEvents, loginEventsIn } from './login-events.js'
 import type { MigrateOptions, MigrationOutcome } from './migrate.js'
 import { openAccountTable } from './open-account-table.js'
 import { type AccountChange, createChanges } from './record-change.js'
@@ -38,6 +39,7 @@ export interface Database extends AccountSource {
   readonly changes: ChangeLog
   /** The copies of the program that cache what is in here. */
   readonly copies: Copies
+  readonly loginEvents: LoginEvents
   /** Brings the database to this version of the program, or says what that would do. */
   migrate(options?: MigrateOptions): Promise<MigrationOutcome>
   /** What cannot work as it is stored, by user. Throws DatabaseError when it breaks off. */
@@ -102,6 +104,7 @@ function openDatabase(
     isEmbedded: location.kind === 'sqlite',
     accountTable: options => openAccountTable(open, options, warn, changes),
     accounts: (table, normalise) => accountsIn(open, table, normalise, changes),
+    loginEvents: loginEventsIn(open),
     migrate: async options => {
       const [database, { migrate }] = await Promise.all([open(), import('./migrate.js')])
       return migrate(database, options)

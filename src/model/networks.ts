@@ -58,3 +58,18 @@ function plainAddress(address: string): string {
   const plain = address.replace(/%.*$/, '')
   return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(plain)?.[1] ?? plain
 }
+
+/** The network that is kept where the address must not be: `192.0.2.0/24`, `2001:db8:1::/48`; undefined for no address. */
+export function networkOf(address: string): string | undefined {
+  const plain = plainAddress(address)
+  if (isIPv4(plain)) return `${plain.slice(0, plain.lastIndexOf('.'))}.0/24`
+  if (!isIPv6(plain)) return undefined
+  // In brackets, the URL parser writes an IPv6 address in its one canonical form.
+  const [head = '', tail] = new URL(`http://[${plain}]`).hostname.slice(1, -1).split('::')
+  const [left, right] = [groupsOf(head), groupsOf(tail ?? '')]
+  const zeros = Array.from({ length: 8 - left.length - right.length }, () => '0')
+  const first = [...left, ...zeros, ...right].slice(0, 3).join(':')
+  return `${first.replace(/(^|:)0(:0)*$/, '')}::/48`
+}
+
+const groupsOf = (text: string): string[] => (text === '' ? [] : text.split(':'))

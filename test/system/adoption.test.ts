@@ -1,6 +1,7 @@
 // Tables made by the guide's own SQL, with rows in them, are taken over: nothing is lost, nothing is changed.
 
 import t from 'tap'
+import type { MigrationOutcome } from '../../src/database/migrate.js'
 import { collect, defaultRules, lower, openFor } from '../conformance/database/test-database.js'
 import { startMariadb, whyNoMariadb } from './mariadb-server.js'
 
@@ -107,7 +108,7 @@ t.test('the guide’s tables are taken over as they stand', reason ? { skip: rea
   await t.test('a dry run says what would be done and does nothing', async t => {
     const tables = await Promise.all(Object.keys(everything).map(ddl))
     const planned = await database.migrate({ dryRun: true })
-    t.same('steps' in planned && planned.steps.map(step => step.what), [
+    t.same(stepsOnTheirs(planned), [
       'add password, pass, master, any_cert, pop3_port, lmtp_port, submission_port, sieve_port in proxy_users',
       'take the default 143 from port in proxy_users',
       'add created in local_users',
@@ -217,7 +218,13 @@ t.test(
       result: 'done',
       notes: [/proxy_users is a view/, /local_users has no column username/],
     })
-    t.same('steps' in outcome && outcome.steps.map(step => step.what), ['create table master_users'])
+    t.same(stepsOnTheirs(outcome), ['create table master_users'])
     t.same(await server.execute('select count(*) as n from p', name), [{ n: 1 }])
   },
 )
+
+/** Tables of our own beside theirs are another matter. */
+function stepsOnTheirs(outcome: MigrationOutcome): string[] {
+  const steps = 'steps' in outcome ? outcome.steps.map(({ what }) => what) : []
+  return steps.filter(what => !/^create \w+ homing_/.test(what))
+}

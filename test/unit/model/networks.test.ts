@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createNetworks, isWithinNetworks, parseNetwork } from '../../../src/model/networks.js'
+import { createNetworks, isWithinNetworks, networkOf, parseNetwork } from '../../../src/model/networks.js'
 
 t.test('an address is in a network of its own family, however it is written', async t => {
   const { holds } = createNetworks(['192.0.2.0/24', '2001:db8::/32', '198.51.100.7'])
@@ -33,4 +33,20 @@ t.test('what is no network is none', async t => {
   ])
     t.equal(parseNetwork(entry), undefined, entry)
   t.same(parseNetwork('192.0.2.0/24'), { address: '192.0.2.0', prefix: 24, family: 'ipv4' })
+})
+
+t.test('an address is shortened to its network', async t => {
+  const networks = {
+    '192.0.2.77': '192.0.2.0/24',
+    '::ffff:192.0.2.77': '192.0.2.0/24',
+    '2001:db8:1:2:3:4:5:6': '2001:db8:1::/48',
+    '2001:DB8::1': '2001:db8::/48',
+    '2001:db8:1::': '2001:db8:1::/48',
+    '::1': '::/48',
+    '0:0:3:4:5:6:7:8': '0:0:3::/48',
+    '1:0:3:4:5:6:7:8': '1:0:3::/48',
+    'fe80::1%eth0': 'fe80::/48',
+  }
+  for (const [address, network] of Object.entries(networks)) t.equal(networkOf(address), network, address)
+  t.equal(networkOf('nonsense'), undefined)
 })

@@ -1,0 +1,187 @@
+// Login events and last logins: written in batches, pruned in small ones, and asked about by `homing report`.
+
+import { type RawBuilder, sql } from 'kysely'
+import type { LoginEvent, LoginEventStore } from '../model/login-event.js'
+import type { SqlDatabase } from './sql-database.js'
+
+export interface LoginReports {
+  /** Whose logins failed, most often first. */
+  failures(sinceUnixSeconds: number, limit: number): Promise<FailureRow[]>
+  /** Where failed logins came from, most of them first, and then successful ones. */
+  addresses(sinceUnixSeconds: number, limit: number): Promise<AddressRow[]>
+  /** Logins of master users, the latest first. */
+  masters(sinceUnixSeconds: number, limit: number): Promise<MasterRow[]>
+  /** When this user last logged in, by protocol. */
+  lastLogins(user: string): Promise<LastLoginRow[]>
+}
+
+export interface FailureRow {
+  readonly user: string
+  readonly failures: number
+  readonly addresses: number
+  readonly last: number
+}
+
+export interface AddressRow {
+  readonly address: string
+  readonly failures: number
+  readonly logins: number
+  readonly users: number
+  readonly last: number
+}
+
+export interface MasterRow {
+  readonly at: number
+  readonly master: string
+  readonly user: string
+  readonly result: string
+  readonly protocol: string
+  readonly address: string
+}
+
+export interface LastLoginRow {
+  readonly protocol: string
+  readonly at: number
+  readonly address: string
+}
+
+export type LoginEvents = LoginEventStore & LoginReports
+
+/** Connects lazily, as everything of a database. */
+export function loginEventsIn(open: () => Promise<SqlDatabase>): LoginEvents {
+  const ask = async <R>(query: RawBuilder<R>): Promise<readonly R[]> => {
+    const database = await open()
+    const options = { statementTimeoutMs: REPORT_TIMEOUT_MS, changesNothing: true }
+    return database.maintenance(options, async connection => (await query.execute(connection)).rows)
+  }
+  return {
+    add: async events => {
+      const rows = events.map(eventRow)
+      await (await open()).transaction('record logins', async transaction => {
+        await sql`insert into homing_login_events
+          (at, username, result, protocol, mechanism, remote_ip, master_user, session)
+          values ${sql.join(rows)}`.execute(transaction)
+      })
+    },
+    setLastLogins: async events => {
+      const database = await open()
+      // In one order in every copy, so that two of them never wait for each other.
+      const rows = [...latestOf(events)]
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([, event]) => lastRow(event))
+      await database.transaction('record last logins', async transaction => {
+        await sql`insert into homing_last_logins (username, protocol, at, remote_ip)
+          values ${sql.join(rows)} ${unlessNewer[database.dialect]}`.execute(transaction)
+      })
+    },
+    prune: async (before, limit) => {
+      const database = await open()
+      const oldest = sql`where at < ${before} order by at, id limit ${sql.lit(limit)}`
+      const which =
+        database.dialect === 'mysql'
+          ? oldest
+          : sql`where id in (select id from homing_login_events ${oldest})`
+      return database.transaction('prune login events', async transaction => {
+        const { numAffectedRows } = await sql`delete from homing_login_events ${which}`.execute(transaction)
+        return Number(numAffectedRows ?? 0)
+      })
+    },
+    failures: async (since, limit) => {
+      const rows = await ask(sql<Row>`
+        select username as user, count(*) as failures, count(distinct remote_ip) as addresses, max(at) as last
+        from homing_login_events where at >= ${since} and ${isFailure}
+        group by username order by failures desc, username limit ${sql.lit(limit)}`)
+      return rows.map(row => ({ user: String(row.user), ...numbers(row, 'failures', 'addresses', 'last') }))
+    },
+    addresses: async (since, limit) => {
+      const rows = await ask(sql<Row>`
+        select remote_ip as address, sum(case when ${isFailure} then 1 else 0 end) as failures,
+          sum(case when result = 'ok' then 1 else 0 end) as logins,
+          count(distinct username) as users, max(at) as last
+        from homing_login_events where at >= ${since} and remote_ip is not null
+        group by remote_ip order by failures desc, logins desc, remote_ip limit ${sql.lit(limit)}`)
+      return rows.map(row => ({
+        address: String(row.address),
+        ...numbers(row, 'failures', 'logins', 'users', 'last'),
+      }))
+    },
+    masters: async (since, limit) => {
+      const rows = await ask(sql<Row>`
+        select at, master_user as master, username as user, result, protocol, remote_ip as address
+        from homing_login_events where at >= ${since} and master_user is not null
+        order by at desc, id desc limit ${sql.lit(limit)}`)
+      return rows.map(row => ({
+        ...numbers(row, 'at'),
+        ...texts(row, 'master', 'user', 'result', 'protocol', 'address'),
+      }))
+    },
+    lastLogins: async user => {
+      const rows = await ask(sql<Row>`
+        select protocol, at, remote_ip as address from homing_last_logins where username = ${user}
+        order by at desc, protocol`)
+      return rows.map(row => ({ ...numbers(row, 'at'), ...texts(row, 'protocol', 'address') }))
+    },
+  }
+}
+
+const REPORT_TIMEOUT_MS = 60_000
+
+/** Trouble on our side is nobody's failure. */
+const isFailure = sql`result not in ('ok', 'internal_failure')`
+
+const unlessNewer = {
+  mysql: sql`on duplicate key update remote_ip = if(values(at) >= at, values(remote_ip), remote_ip),
+    at = greatest(at, values(at))`,
+  sqlite: sql`on conflict (username, protocol) do update set remote_ip = excluded.remote_ip, at = excluded.at
+    where excluded.at >= homing_last_logins.at`,
+}
+
+const NAME_LENGTH = 255
+const WORD_LENGTH = 64
+
+function eventRow(event: LoginEvent): RawBuilder<unknown> {
+  const { at, user, result, protocol, mechanism, remoteIp, masterUser, sessionId } = event
+  return sql`(${at}, ${name(user)}, ${word(result)}, ${word(protocol)}, ${optional(mechanism, word)},
+    ${optional(remoteIp, word)}, ${optional(masterUser, name)}, ${optional(sessionId, word)})`
+}
+
+function lastRow({ at, user, protocol, remoteIp }: LoginEvent): RawBuilder<unknown> {
+  return sql`(${name(user)}, ${word(protocol)}, ${at}, ${optional(remoteIp, word)})`
+}
+
+function latestOf(events: readonly LoginEvent[]): Map<string, LoginEvent> {
+  const latest = new Map<string, LoginEvent>()
+  for (const event of events) {
+    const key = JSON.stringify([name(event.user), word(event.protocol)])
+    if ((latest.get(key)?.at ?? 0) <= event.at) latest.set(key, event)
+  }
+  return latest
+}
+
+/** As many characters as the column holds. What is no Unicode a database would refuse, and libsql ends texts at NUL. */
+function name(text: string): string {
+  const whole = Buffer.from(text).toString().replaceAll('\0', '\ufffd')
+  return [...whole].slice(0, NAME_LENGTH).join('')
+}
+
+/** Protocols, sessions and addresses are ASCII; what a caller sends instead becomes `?`. */
+function word(text: string): string {
+  return text.slice(0, WORD_LENGTH).replace(/[^\x20-\x7e]/g, '?')
+}
+
+function optional(text: string | undefined, shape: (text: string) => string): string | null {
+  return text === undefined ? null : shape(text)
+}
+
+type Row = Readonly<Record<string, unknown>>
+
+function numbers<const K extends string>(row: Row, ...keys: K[]): Record<K, number> {
+  return Object.fromEntries(keys.map(key => [key, Number(row[key] ?? 0)])) as Record<K, number>
+}
+
+function texts<const K extends string>(row: Row, ...keys: K[]): Record<K, string> {
+  return Object.fromEntries(keys.map(key => [key, row[key] === null ? '' : String(row[key])])) as Record<
+    K,
+    string
+  >
+}
