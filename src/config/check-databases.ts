@@ -10,7 +10,8 @@ import type { PlacedSetting } from './placed-setting.js'
 /** The database URLs that can never work, or not on this machine. */
 export function findDatabaseFaults(placed: readonly PlacedSetting[]): ConfigProblem[] {
   return placed.flatMap(({ key, kind, value, origin }) => {
-    if (kind !== 'url' || typeof value !== 'string' || value === '') return []
+    const isDatabase = kind === 'url' && /(^| )database_url$/.test(key)
+    if (!isDatabase || typeof value !== 'string' || value === '') return []
     const fault = findFault(value)
     return fault === undefined ? [] : { source: origin?.source ?? 'defaults', key, ...fault }
   })
