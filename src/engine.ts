@@ -10,6 +10,7 @@ import { createStrengthening, type StrengthenEvent } from './auth/strengthen-pas
 import type { AuthCache } from './cache/auth-cache.js'
 import type { HomingConfig } from './config/program-schema.js'
 import { createDatabases, type Database, type Databases } from './database/open-database.js'
+import type { AccountChange } from './database/record-change.js'
 import type { AuthEvent } from './model/auth-event.js'
 import { systemClock } from './model/clock.js'
 import { createUsernameRules } from './model/username.js'
@@ -40,6 +41,8 @@ export interface EngineDeps {
   readonly warn: (message: string) => void
   /** Absent: every question asks the databases. */
   readonly cache?: AuthCache | undefined
+  /** Told of every account that this engine has changed. */
+  readonly changed?: (change: AccountChange) => void
   /**
    * Told of every weak hash that password_rehash has replaced, or could not. Absent: none is, whatever the settings
    * say; a command that asks a question changes nothing.
@@ -52,9 +55,9 @@ export interface EngineDeps {
  * settings that can never work, with nothing left open.
  */
 export async function openEngine(config: HomingConfig, deps: EngineDeps): Promise<Engine> {
-  const { report, warn, cache, strengthened } = deps
+  const { report, warn, cache, changed, strengthened } = deps
   const { settings } = config
-  const databases = createDatabases(settings, { warn })
+  const databases = createDatabases(settings, { warn, ...(changed && { changed }) })
   const verifier = createPasswordVerifier(settings)
   const strengthening =
     verifier.rehash &&

@@ -1,16 +1,20 @@
 // The composition root: a configuration in, a service that starts and stops out.
 
 import type { AuthCache } from './cache/auth-cache.js'
+import { createCacheControl } from './cache/cache-control.js'
 import { statsLines } from './cache/cache-stats.js'
 import { createReloadableCache } from './cache/reloadable-cache.js'
+import { type SharedCache, shareCache } from './cache/share-cache.js'
 import { formatProblem } from './config/config-problem.js'
 import { formatListenAddress, type ListenAddress, parseListenAddress } from './config/listen-address.js'
 import type { LoadedConfig } from './config/load-config.js'
 import { type HomingConfig, programSchema } from './config/program-schema.js'
 import { settingChanges, takeUp } from './config/reload-settings.js'
+import { openDovecotCaches } from './dovecot/dovecot-caches.js'
 import { type Engine, openEngine } from './engine.js'
 import { systemClock } from './model/clock.js'
 import { ConfigError } from './model/config-error.js'
+import { createUsernameRules } from './model/username.js'
 import { type DictListener, openDictListeners } from './protocols/dict/dict-server.js'
 import {
   type CertificateReport,
@@ -19,6 +23,7 @@ import {
   openDoors,
 } from './protocols/http/open-doors.js'
 import type { Readiness, Services } from './protocols/services.js'
+import { openState } from './state/open-state.js'
 import { type Logger, type OpenLogger, openLogger } from './telemetry/logger.js'
 import { createLoginRecorder, type LoginRecorder } from './telemetry/login-recorder.js'
 import { type CacheFigures, createMetrics } from './telemetry/metrics.js'
@@ -59,15 +64,23 @@ export async function startService(config: HomingConfig): Promise<Service> {
   const cache = createReloadableCache(settings, systemClock)
   if (cache) metrics.watchCache(() => cacheFigures(cache))
   const report = createAuthReport(logger, metrics)
+  const warn = (message: string) => log.warn(message)
+  const dovecots = openDovecotCaches(settings)
+  const state = await openState(settings, { warn })
+  let shared: SharedCache | undefined
   let recorder: LoginRecorder | undefined
   const engine = await openEngine(running, {
     report: event => {
       report(event)
       recorder?.record(event)
     },
-    warn: message => log.warn(message),
+    warn,
     cache,
+    changed: ({ users }) => shared?.changed(users),
     strengthened: createStrengthenReport(log),
+  }).catch(async error => {
+    await state.close()
+    throw error
   })
   recorder = createLoginRecorder({
     store: engine.database.loginEvents,
@@ -78,6 +91,13 @@ export async function startService(config: HomingConfig): Promise<Service> {
   let stopping = false
   const services: Services = {
     auth: engine.auth,
+    caches: createCacheControl({
+      copies: engine.database.copies,
+      state,
+      dovecots,
+      normalise: createUsernameRules(settings).normaliseStored,
+      patienceMs: COPIES_PATIENCE_MS,
+    }),
     readiness: () => readinessOf(engine, stopping),
     metrics: () => metrics.text(),
     reportBug: (where, error) => {
@@ -89,15 +109,22 @@ export async function startService(config: HomingConfig): Promise<Service> {
   let open: OpenDoors | undefined
   let dicts: readonly DictListener[] = []
   const closeAll = () =>
-    closeEverything([...(open ? [open] : []), ...dicts], recorder, engine, logger, settings.shutdown_timeout)
+    closeEverything(
+      { listeners: [...(open ? [open] : []), ...dicts], recorder, others: [shared, state] },
+      engine,
+      logger,
+      settings.shutdown_timeout,
+    )
   try {
     await Promise.all([migrateEmbedded(engine, log), engine.verifier.warmUp()])
     log.info({ implementations: engine.verifier.describe() }, 'password schemes')
+    if (cache) shared = startSharing(cache)
+    if (shared) metrics.watchChanges(shared.behindMs)
     dicts = await openDictListeners({
       services,
       sockets: settings.dict_listen.map(text => socketPathOf(text, 'dict_listen')),
       mode: settings.unix_listener_mode,
-      warn: message => log.warn(message),
+      warn,
     })
     open = await openDoors({
       services,
@@ -128,6 +155,20 @@ export async function startService(config: HomingConfig): Promise<Service> {
   } catch (error) {
     await closeAll()
     throw error
+  }
+
+  function startSharing(cache: AuthCache): SharedCache {
+    const { databases, database } = engine
+    const others = databases.opened().filter(other => other !== database)
+    return shareCache({
+      cache,
+      logs: [database.changes, ...others.map(({ changes }) => changes)],
+      copies: database.copies,
+      state,
+      clock: systemClock,
+      pollIntervalMs: settings.auth_cache_poll_interval,
+      warn,
+    })
   }
 
   async function reload(loaded: LoadedConfig<typeof programSchema.settings>): Promise<void> {
@@ -220,12 +261,20 @@ async function readinessOf(engine: Engine, stopping: boolean): Promise<Readiness
   return answers ? 'ready' : 'degraded'
 }
 
+/** Longer than a copy without a bus takes to look. */
+const COPIES_PATIENCE_MS = 5000
+
 /** What a database that hangs may take of the time to stop. */
 const LAST_EVENTS_MS = 2000
 
+interface Closing {
+  readonly listeners: readonly { close(timeoutMs: number): Promise<void> }[]
+  readonly recorder: LoginRecorder | undefined
+  readonly others: readonly ({ close(): Promise<void> } | undefined)[]
+}
+
 async function closeEverything(
-  listeners: readonly { close(timeoutMs: number): Promise<void> }[],
-  recorder: LoginRecorder | undefined,
+  { listeners, recorder, others }: Closing,
   engine: Engine,
   logger: OpenLogger,
   timeoutMs: number,
@@ -233,6 +282,7 @@ async function closeEverything(
   const deadline = performance.now() + timeoutMs
   await Promise.allSettled(listeners.map(listener => listener.close(timeoutMs)))
   await recorder?.stop(Math.min(LAST_EVENTS_MS, timeoutMs))
+  await Promise.allSettled(others.map(other => other?.close()))
   await Promise.allSettled([engine.close(Math.max(0, deadline - performance.now()))])
   await logger.flush()
 }

@@ -6,7 +6,7 @@ import type { Clock } from '../model/clock.js'
 import type { Passdb, PassdbLookup, Refusal } from '../model/passdb.js'
 import { answerText, readAnswerText } from './answer-text.js'
 import { Answers, type AnswersOptions, UNKNOWN } from './answers.js'
-import { cacheKey } from './cache-key.js'
+import { cacheKey, userOfKey } from './cache-key.js'
 import type { CacheSettings } from './cache-settings.js'
 import { type CacheStats, statsOf } from './cache-stats.js'
 import { CachedPassword } from './cached-password.js'
@@ -45,6 +45,8 @@ export interface AuthCache {
   lookup(question: PassdbQuestion): Promise<CachedLookup>
   /** Forgets the users that a mask matches (`*` and `?`), everybody without masks; how many entries that were. */
   flush(masks?: readonly string[]): number
+  /** Forgets all that is kept about these very users, over every protocol and as whomever; how many entries that were. */
+  forgetUsers(users: readonly string[]): number
   /** Since the start. */
   stats(): CacheStats
   /** Since the last reset. */
@@ -83,16 +85,23 @@ export function createAuthCache(settings: CacheSettings, clock: Clock): AuthCach
       const stale = again ? undefined : fallback(key, found)
       return stale ?? { found, cache }
     },
-    flush: masks => {
-      const isMeant = isMeantBy(masks)
-      flights.callBack(isMeant)
-      return answers.forgetAll(isMeant)
+    flush: masks => forget(isMeantBy(masks)),
+    forgetUsers: users => {
+      if (users.length === 0) return 0
+      const meant = new Set(users)
+      return forget(key => meant.has(userOfKey(key)))
     },
     stats: () => statsOf(answers, answers.counts),
     statsSinceReset: () => statsOf(answers, countsSince(atReset, answers.counts)),
     resetStats: () => {
       atReset = { ...answers.counts }
     },
+  }
+
+  /** Also what is under way: it may have been asked before the change. */
+  function forget(isMeant: (key: string) => boolean): number {
+    flights.callBack(isMeant)
+    return answers.forgetAll(isMeant)
   }
 
   function fromEntry(entry: Entry): Pick<CachedLookup, 'found' | 'password'> {

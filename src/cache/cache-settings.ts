@@ -31,6 +31,11 @@ export const cacheSettings = settings({
     true,
     { reloads: true },
   ),
+  auth_cache_poll_interval: time(
+    'How often a copy that caches reads from the database what was changed through Homing.',
+    '1 secs',
+    { minimum: 50, maximum: 3_600_000 },
+  ),
 })
 
 export type CacheSettings = Static<typeof cacheSettings>

@@ -21,6 +21,7 @@ export function createReloadableCache(settings: CacheSettings, clock: Clock): Re
     // What is being asked meanwhile ends in the cache it began in, and is forgotten with it.
     lookup: question => cache.lookup(question),
     flush: masks => cache.flush(masks),
+    forgetUsers: users => cache.forgetUsers(users),
     stats: () => cache.stats(),
     statsSinceReset: () => cache.statsSinceReset(),
     resetStats: () => cache.resetStats(),

@@ -55,6 +55,8 @@ export interface Databases extends AccountSources {
    * and for TLS settings that cannot work with it.
    */
   open(url: string): Database
+  /** All that were asked for so far. */
+  opened(): readonly Database[]
   close(): Promise<void>
 }
 
@@ -76,6 +78,7 @@ export function createDatabases(settings: DatabaseSettings, deps: DatabaseDeps =
       opened.set(url, database)
       return database
     },
+    opened: () => [...opened.values()],
     close: async () => {
       await Promise.all([...opened.values()].map(database => database.close()))
     },

@@ -29,6 +29,8 @@ interface CacheShareFigures {
 export interface Metrics {
   /** From now on the auth cache's figures are among the metrics. */
   watchCache(figures: () => CacheFigures): void
+  /** From now on it is among the metrics for how long changes of accounts were not read; undefined: they never were. */
+  watchChanges(behindMs: () => number | undefined): void
   /** Counts one answered question. Cheap: a few additions. */
   countAuth(event: AuthEvent): void
   /** Counts an exception that should never have happened. */
@@ -84,6 +86,7 @@ export function createMetrics(): Metrics {
       sums[q] = (sums[q] ?? 0) + seconds
     },
     watchCache: figures => registerCache(registry, figures),
+    watchChanges: behindMs => registerChanges(registry, behindMs),
     countBug: () => {
       bugs++
     },
@@ -92,6 +95,18 @@ export function createMetrics(): Metrics {
       text: (await registry.metrics()) + formatHistogram(buckets, sums),
     }),
   }
+}
+
+function registerChanges(registry: Registry, behindMs: () => number | undefined): void {
+  new Gauge({
+    name: 'homing_auth_cache_behind_seconds',
+    help: 'How long ago the table of changes was last read: what is cached may be out of date for as long; NaN: never yet',
+    registers: [registry],
+    collect() {
+      const behind = behindMs()
+      this.set(behind === undefined ? Number.NaN : behind / 1000)
+    },
+  })
 }
 
 function registerCache(registry: Registry, figures: () => CacheFigures): void {

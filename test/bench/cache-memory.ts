@@ -16,6 +16,7 @@ const cache = createAuthCache(
     auth_cache_negative_ttl: 3_600_000,
     auth_cache_verify_password_with_worker: false,
     auth_cache_fast_verify: true,
+    auth_cache_poll_interval: 1000,
   },
   systemClock,
 )

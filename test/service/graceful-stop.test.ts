@@ -6,6 +6,7 @@ import t from 'tap'
 import { openHttpListener } from '../../src/protocols/http/listen.js'
 import type { Services } from '../../src/protocols/services.js'
 import { settings } from '../conformance/http/listener.js'
+import { noCaches } from '../unit/cache/no-caches.js'
 
 const address = { kind: 'tcp' as const, host: '127.0.0.1', port: 0 }
 const verdict = { result: 'ok' as const, user: 'anna', fields: new Map(), trace: [] }
@@ -79,6 +80,7 @@ function servicesThatTake(ms: number): Services {
       lookupUserdb: answer,
       async *listUsers() {},
     },
+    caches: noCaches,
     readiness: async () => 'ready',
     metrics: async () => ({ contentType: 'text/plain', text: '' }),
     reportBug: () => {},

@@ -10,6 +10,7 @@ import type { AuthOutcome } from '../../src/auth/auth-outcome.js'
 import { type HttpAddress, openHttpListener } from '../../src/protocols/http/listen.js'
 import type { Services } from '../../src/protocols/services.js'
 import { settings } from '../conformance/http/listener.js'
+import { noCaches } from '../unit/cache/no-caches.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'homing-socket-'))
 t.teardown(() => rmSync(folder, { recursive: true, force: true }))
@@ -30,6 +31,7 @@ const services: Services = {
     lookupUserdb: async () => ({ result: 'ok', user: 'anna', fields: new Map() }),
     async *listUsers() {},
   },
+  caches: noCaches,
   readiness: async () => 'ready',
   metrics: async () => ({ contentType: 'text/plain', text: '' }),
   reportBug: () => {},

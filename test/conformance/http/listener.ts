@@ -11,6 +11,7 @@ import type { PassdbLookup } from '../../../src/model/passdb.js'
 import { createUsernameRules } from '../../../src/model/username.js'
 import { createHttpServer } from '../../../src/protocols/http/http-server.js'
 import { type HttpSettings, httpSettings } from '../../../src/protocols/http/http-settings.js'
+import { noCaches } from '../../unit/cache/no-caches.js'
 
 export interface Listener {
   readonly url: string
@@ -55,6 +56,7 @@ export async function openListener(
   const app = createHttpServer(
     {
       auth: options.users ? { ...auth, listUsers: options.users } : auth,
+      caches: noCaches,
       readiness: async () => 'ready',
       metrics: async () => ({ contentType: 'text/plain', text: '' }),
       reportBug: (_where, error) => bugs.push(error),

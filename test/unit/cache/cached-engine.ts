@@ -17,6 +17,7 @@ export const settings: CacheSettings = {
   auth_cache_negative_ttl: 300_000,
   auth_cache_verify_password_with_worker: false,
   auth_cache_fast_verify: true,
+  auth_cache_poll_interval: 1000,
 }
 
 /** One passdb's database. */
