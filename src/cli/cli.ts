@@ -5,6 +5,7 @@ import { DatabaseError } from '../database/database-error.js'
 import { ConfigError } from '../model/config-error.js'
 import { authLookup } from './auth-lookup.js'
 import { authTest } from './auth-test.js'
+import { cacheCommands } from './cache.js'
 import { type Call, type Command, CommandError, UsageError } from './command.js'
 import { configCheck } from './config-check.js'
 import { configDump } from './config-dump.js'
@@ -31,6 +32,7 @@ export const commands: readonly Command[] = [
   user,
   ...proxyUserCommands,
   ...localUserCommands,
+  ...cacheCommands,
   pw,
   hashAudit,
   ...reportCommands,

@@ -7,6 +7,7 @@ import { databaseUrlOf } from './database-urls.js'
 import { type ExitCode, exitCode } from './exit-code.js'
 import { migrateEmbedded } from './migrate-database.js'
 import { openConfig } from './open-config.js'
+import { openCacheTeller } from './tell-caches.js'
 
 /**
  * Runs `use` with the accounts of the table and the first operand as a login name, made into what is stored by the
@@ -30,13 +31,17 @@ export async function withAccounts<T extends AccountTableName>(
   const config = openConfig(call)
   const rules = createUsernameRules(config.settings)
   const { createDatabases } = await import('../database/open-database.js')
-  const databases = createDatabases(config.settings, { warn: call.terminal.complain })
+  const teller = await openCacheTeller(call, config)
+  const databases = createDatabases(config.settings, {
+    warn: call.terminal.complain,
+    changed: teller.changed,
+  })
   try {
     const database = databases.open(databaseUrlOf(config, table))
     await migrateEmbedded(database)
     return await use(database.accounts(table, rules.normaliseStored), rules)
   } finally {
-    await databases.close()
+    await Promise.all([teller.finish(), databases.close()])
   }
 }
 
