@@ -25,11 +25,13 @@ export interface DictConnection {
 const GREETING_MS = 10_000
 /** Between the first and the last byte of a line, and between one read and the next of what we sent. */
 const STALL_MS = 30_000
+/** How long a peer may take to notice that we have ended the connection. */
+const LAST_WORDS_MS = 1000
 /** Before Dovecot's own 30 seconds are over (dict-client.c, DICT_CLIENT_REQUEST_TIMEOUT_MSECS), so that it hears why. */
 const ANSWER_MS = 25_000
 /** With more questions waiting than this, or more bytes unread, nothing more is read from the peer. */
 const WAITING_MOST = 1024
-const UNREAD_MOST_BYTES = 256 * 1024
+const UNREAD_MOST_BYTES = 64 * 1024
 
 /** Serves a peer until it goes. */
 export function createDictConnection(
@@ -42,7 +44,7 @@ export function createDictConnection(
   let isFlushing = false
   let isEnding = false
   let lineBeganAtMs = 0
-  let stalledSinceMs = 0
+  let stalledSinceMs: number | undefined
   let readByPeer = 0
   const roomWaiters = new Set<(isThere: boolean) => void>()
 
@@ -70,10 +72,11 @@ export function createDictConnection(
 
   socket.setEncoding('latin1')
   socket.on('data', (bytes: unknown) => {
+    // Closed with bytes unread, the connection would take our last answer with it.
+    if (isEnding || cutter.isTooLong) return
     for (const line of cutter.take(bytes as string)) session.take(line)
     if (cutter.isTooLong) {
       session.takeTooLong(cutter.rest)
-      socket.pause()
       return
     }
     if (cutter.rest === '') lineBeganAtMs = 0
@@ -92,14 +95,15 @@ export function createDictConnection(
 
   return {
     sweep(nowMs) {
-      session.failOlderThan(ANSWER_MS)
+      session.failStartedBefore(nowMs - ANSWER_MS)
       if (!session.hasGreeted && nowMs - acceptedAtMs > GREETING_MS) return sendAway('no greeting came')
       if (lineBeganAtMs > 0 && nowMs - lineBeganAtMs > STALL_MS) return sendAway('a line did not end')
-      if (readByPeer !== socket.bytesWritten - socket.writableLength || unreadBytes() === 0) {
-        readByPeer = socket.bytesWritten - socket.writableLength
-        stalledSinceMs = nowMs
-      } else if (nowMs - stalledSinceMs > STALL_MS) {
-        return sendAway('it does not read its answers')
+      const read = socket.bytesWritten - socket.writableLength
+      if (unreadBytes() === 0 || read !== readByPeer) stalledSinceMs = undefined
+      else stalledSinceMs ??= nowMs
+      readByPeer = read
+      if (stalledSinceMs !== undefined && nowMs - stalledSinceMs > STALL_MS) {
+        sendAway('it does not read its answers')
       }
     },
     finish: () => session.finish(),
@@ -114,7 +118,10 @@ export function createDictConnection(
       unsent = ''
       socket.write(text, 'utf8')
     }
-    if (isEnding) socket.end(() => socket.destroy())
+    if (isEnding) {
+      socket.end()
+      setTimeout(() => socket.destroy(), LAST_WORDS_MS).unref()
+    }
     letGoOn()
   }
 
@@ -122,7 +129,7 @@ export function createDictConnection(
     if (output.isFull) return
     for (const resolve of roomWaiters) resolve(true)
     roomWaiters.clear()
-    if (socket.isPaused() && !isBusy() && !cutter.isTooLong) socket.resume()
+    if (socket.isPaused() && !isBusy()) socket.resume()
   }
 
   function isBusy(): boolean {

@@ -43,8 +43,8 @@ export interface DictSession {
   /** How many commands wait for their answer. */
   readonly waiting: number
   readonly hasGreeted: boolean
-  /** Answers every lookup that has waited longer than `ms` as failed. */
-  failOlderThan(ms: number): void
+  /** Answers every lookup as failed that came before `ms` (since 1970). */
+  failStartedBefore(ms: number): void
   /** Takes nothing more, and ends the connection once all is answered. */
   finish(): void
   /** The peer has gone. */
@@ -94,10 +94,9 @@ export function createDictSession({ auth, output, now, reportBug }: DictSessionO
     get hasGreeted() {
       return hello !== undefined
     },
-    failOlderThan(ms) {
-      const oldest = now() - ms
+    failStartedBefore(ms) {
       for (const one of waiting) {
-        if (one.startedAtMs > oldest) return
+        if (one.startedAtMs >= ms) return
         if (!one.isList) answer(one, formatFailure('no answer in time'))
       }
     },
