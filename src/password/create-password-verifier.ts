@@ -20,12 +20,26 @@ export interface PasswordVerifierOptions extends Partial<PasswordSettings> {
 const mismatch: PasswordVerdict = { verdict: 'mismatch' }
 const match: PasswordVerdict = { verdict: 'match' }
 const givenUp: PasswordVerdict = { verdict: 'unavailable', reason: 'the request was given up' }
+/** The thread goes on; who asks again soon may find it done. */
+const tookTooLong: PasswordVerdict = {
+  verdict: 'unavailable',
+  reason: 'the hash was not computed in time',
+  retryAfterSecs: 1,
+}
 
 /** Starts nothing yet: threads come with `warmUp` or with the first slow hash. */
 export function createPasswordVerifier(options: PasswordVerifierOptions = {}): PasswordVerifier {
   const settings = { ...defaultPasswordSettings, ...options }
   const pool = poolOf(settings, options.hashProgram)
-  const shared = new SharedVerifications<PasswordVerdict>()
+  let late = 0
+  const shared = new SharedVerifications<PasswordVerdict>({
+    timeoutMs: settings.auth_hash_timeout,
+    late: () => {
+      late++
+      return tookTooLong
+    },
+    givenUp,
+  })
   const rehash = createRehash(settings, pool)
   const commonest = new CommonestHash()
 
@@ -43,7 +57,7 @@ export function createPasswordVerifier(options: PasswordVerifierOptions = {}): P
     if (comparison.kind === 'cheap') {
       return comparison.matches(password, context.originalUser ?? context.user) ? match : mismatch
     }
-    return shared.run(stored, password, context.signal, givenUp, () => {
+    return shared.run(stored, password, context.signal, () => {
       const { outcome, giveUp } = pool.submit({ hash: comparison.hash, password, user: context.user })
       return { result: outcome.then(known => verdictOf(known, comparison)), giveUp }
     })
@@ -68,7 +82,10 @@ export function createPasswordVerifier(options: PasswordVerifierOptions = {}): P
     ...(rehash && { rehash }),
     warmUp: () => pool.warmUp(),
     describe: () => describe(pool),
-    stats: () => pool.stats,
+    stats: () => {
+      const { timedOut, ...stats } = pool.stats
+      return { ...stats, timedOut: timedOut + late }
+    },
     close: () => pool.close(),
   }
 }

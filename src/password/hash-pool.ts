@@ -5,16 +5,16 @@ import { HashQueue } from './hash-queue.js'
 import { type HashOutcome, type HashRequest, HashTask, type HashTicket } from './hash-task.js'
 import { type HashFailure, HashThread } from './hash-thread.js'
 import type { HashBatch } from './hash-worker.js'
-import { memoryBytesOf, type SlowHashKind, workOf } from './slow-hash.js'
+import { memoryBytesOf, type SlowHashKind, usualMsPerWork, workOf } from './slow-hash.js'
 
 export interface HashPoolOptions {
   readonly threads: number
   readonly queueLimit: number
-  /** How long a request may wait and be computed, all together. */
+  /** How long a request may wait for a thread. */
   readonly timeoutMs: number
   /** A request is refused while what waits is expected to take longer than this. */
   readonly maxWaitMs: number
-  /** How long one batch may take before its thread is given up. */
+  /** How long one batch may take, whatever was expected, before its thread is given up. */
   readonly timeLimitMs: number
   /** How much memory hashes may take that are computed at the same time. */
   readonly memoryLimitBytes: number
@@ -35,6 +35,7 @@ export interface HashPoolStats {
 
 interface Batch {
   readonly message: HashBatch
+  readonly limitMs: number
   readonly tasks: readonly HashTask[]
 }
 
@@ -46,6 +47,9 @@ const IN_FLIGHT = 2
 const SHORT_MS = 25
 /** How many users' oldest requests are looked at for one that may share a pass. */
 const PARTNER_SCAN = 16
+/** A thread hangs that takes so many times what was expected, and so long at least. */
+const HANGS_AFTER = 50
+const LEAST_LIMIT_MS = 700
 const HEAT_MS = 80
 const START_LIMIT_MS = 15_000
 const RESTART_PAUSE_MS = 250
@@ -107,10 +111,11 @@ export class HashPool {
     if (room === false) return refused(this.#overloaded('too many passwords wait for their hash'))
     if (room !== true) room.settle(this.#overloaded('too many passwords of this user wait for their hash'))
     const { hash, password } = request
-    const estimateMs = workOf(hash, password.length) * (this.#msPerWork.get(hash.kind) ?? 0)
+    const msPerWork = this.#msPerWork.get(hash.kind) ?? usualMsPerWork[hash.kind]
+    const estimateMs = workOf(hash, password.length) * msPerWork
     const task = new HashTask(request, estimateMs, this.#options.timeoutMs, late => {
-      this.#counters.timedOut++
-      this.#giveUp(late, this.#overloaded('no thread computed the hash in time'))
+      const isLate = this.#giveUp(late, this.#overloaded('no thread was free for the hash in time'))
+      if (isLate) this.#counters.timedOut++
     })
     this.#queue.add(task)
     this.#dispatch()
@@ -130,9 +135,11 @@ export class HashPool {
     await Promise.all(threads.map(thread => thread.end()))
   }
 
-  #giveUp(task: HashTask, outcome: HashOutcome): void {
-    this.#queue.remove(task)
-    task.settle(outcome)
+  /** Settles what still waits, and leaves alone what is being computed. */
+  #giveUp(task: HashTask, outcome: HashOutcome): boolean {
+    const waited = this.#queue.remove(task)
+    if (waited) task.settle(outcome)
+    return waited
   }
 
   /** All that waits now is done or given up by then. */
@@ -179,7 +186,13 @@ export class HashPool {
     this.#memoryBytes += memoryOf(tasks)
     const hashes = tasks.map(task => task.request.hash)
     const passwords = tasks.map(task => Uint8Array.from(task.request.password))
-    return { message: { id: this.#nextBatch++, hashes, passwords }, tasks }
+    return { message: { id: this.#nextBatch++, hashes, passwords }, tasks, limitMs: this.#limitMs(tasks) }
+  }
+
+  /** A thread that hangs is replaced while there is time for another try. */
+  #limitMs(tasks: readonly HashTask[]): number {
+    const expectedMs = tasks.reduce((sum, { estimateMs }) => sum + estimateMs, 0)
+    return Math.min(this.#options.timeLimitMs, Math.max(LEAST_LIMIT_MS, HANGS_AFTER * expectedMs))
   }
 
   get #idleThreads(): number {
@@ -206,9 +219,9 @@ export class HashPool {
   }
 
   #startThread(heatMs: number): void {
-    const { timeLimitMs, program } = this.#options
+    const { program } = this.#options
     const thread: Thread = new HashThread<Batch>(
-      { heatMs, timeLimitMs, startLimitMs: START_LIMIT_MS, ...(program ? { program } : {}) },
+      { heatMs, startLimitMs: START_LIMIT_MS, ...(program ? { program } : {}) },
       {
         ready: found => {
           this.#capabilities = found
@@ -283,11 +296,10 @@ const givenUp: HashOutcome = { unavailable: 'the request was given up' }
 
 const refused = (outcome: HashOutcome): HashTicket => ({
   outcome: Promise.resolve(outcome),
-  giveUp: () => {},
+  giveUp: () => false,
 })
 
 const memoryOf = (tasks: readonly HashTask[]): number =>
   tasks.reduce((sum, task) => sum + memoryBytesOf(task.request.hash), 0)
 
-const isShort = ({ tasks }: Batch): boolean =>
-  tasks.every(({ estimateMs }) => estimateMs > 0 && estimateMs < SHORT_MS)
+const isShort = ({ tasks }: Batch): boolean => tasks.every(({ estimateMs }) => estimateMs < SHORT_MS)

@@ -50,8 +50,10 @@ export class HashQueue {
     return task
   }
 
-  /** Takes the task out, if it still waits. */
-  remove(task: HashTask): void {
-    if (this.#queue.remove(task.request.user, task)) this.#expectedMs -= task.estimateMs
+  /** Takes the task out; returns whether it still waited. */
+  remove(task: HashTask): boolean {
+    const waited = this.#queue.remove(task.request.user, task)
+    if (waited) this.#expectedMs -= task.estimateMs
+    return waited
   }
 }

@@ -22,15 +22,18 @@ export type HashOutcome =
 export interface HashTicket {
   /** The digest; or why there is none in time. Never rejects. */
   readonly outcome: Promise<HashOutcome>
-  /** Nobody wants the answer any more. A thread that is computing it already goes on. */
-  giveUp(): void
+  /**
+   * Nobody wants the answer any more: what still waits leaves the queue, and true is returned. A thread that is
+   * computing it already goes on.
+   */
+  giveUp(): boolean
 }
 
 export class HashTask {
   readonly request: HashRequest
   /** Tasks of the same shape may be computed together. */
   readonly shape: string | undefined
-  /** How long it will probably take; 0 while nobody knows. */
+  /** How long it will probably take. */
   readonly estimateMs: number
   readonly outcome: Promise<HashOutcome>
   /** How many threads were lost over it. */
@@ -39,7 +42,7 @@ export class HashTask {
   #isSettled = false
   readonly #deadline: NodeJS.Timeout
 
-  /** `onDeadline` is told when the deadline passes, unless the task is settled by then. */
+  /** `onDeadline` is told when it waited so long, unless it is settled by then. */
   constructor(
     request: HashRequest,
     estimateMs: number,

@@ -5,15 +5,20 @@ import type { Capabilities } from './compute-hashes.js'
 import type { HashAnswer, HashBatch, HashWorkerData } from './hash-worker.js'
 
 export interface HashThreadOptions {
-  /** How long the thread may take to start, and each batch to be computed. */
+  /** How long the thread may take to start. */
   readonly startLimitMs: number
-  readonly timeLimitMs: number
   readonly heatMs: number
   /** The worker's program; another one in tests. */
   readonly program?: URL
 }
 
-export interface HashThreadEvents<B extends { readonly message: HashBatch }> {
+interface Timed {
+  readonly message: HashBatch
+  /** How long it may take. */
+  readonly limitMs: number
+}
+
+export interface HashThreadEvents<B extends Timed> {
   ready(capabilities: Capabilities): void
   done(batch: B, digests: readonly Uint8Array[], ms: number): void
   /** The computation threw: a bug, or a library that refuses what we let through. */
@@ -31,17 +36,15 @@ const GRACE_MS = 50
 
 const program = new URL('./hash-worker.js', import.meta.url)
 
-export class HashThread<B extends { readonly message: HashBatch }> {
+export class HashThread<B extends Timed> {
   readonly #worker: Worker
   readonly #events: HashThreadEvents<B>
-  readonly #options: HashThreadOptions
   #batches: B[] = []
   #timer: NodeJS.Timeout | undefined
   #isReady = false
   #isGone = false
 
   constructor(options: HashThreadOptions, events: HashThreadEvents<B>) {
-    this.#options = options
     this.#events = events
     const workerData: HashWorkerData = { heatMs: options.heatMs }
     this.#worker = new Worker(options.program ?? program, {
@@ -75,7 +78,7 @@ export class HashThread<B extends { readonly message: HashBatch }> {
   send(batch: B): void {
     this.#worker.postMessage(batch.message)
     this.#batches.push(batch)
-    if (this.#batches.length === 1) this.#watch(this.#options.timeLimitMs, 'took too long')
+    if (this.#batches.length === 1) this.#watch(batch.limitMs, 'took too long')
   }
 
   /** Ends the thread, also in the middle of a hash. Resolves when it is gone; its batches are the caller's. */
@@ -95,7 +98,8 @@ export class HashThread<B extends { readonly message: HashBatch }> {
     }
     const batch = this.#batches.shift()
     if (!batch || batch.message.id !== answer.id) throw new Error('hash worker answered out of turn')
-    if (this.#batches.length > 0) this.#watch(this.#options.timeLimitMs, 'took too long')
+    const [next] = this.#batches
+    if (next) this.#watch(next.limitMs, 'took too long')
     if (answer.kind === 'digests') this.#events.done(batch, answer.digests, answer.ms)
     else this.#events.failed(batch, failureOf(answer))
   }

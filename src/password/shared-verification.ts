@@ -1,63 +1,90 @@
-// The same question asked twice at the same moment is computed once.
+// The same question asked while its answer is computed shares it; everybody waits for so long and no longer.
 
 import { createHmac, randomBytes } from 'node:crypto'
+
+/** After a 503 with `Retry-After: 1` Dovecot asks again within a second (lib-http, 2.3.19 and 2.4.1). */
+const KEPT_MS = 2500
+
+export interface Patience<T> {
+  /** How long one who asks waits. */
+  readonly timeoutMs: number
+  /** What he gets who waited so long. */
+  late(): T
+  /** What he gets whose signal fires. */
+  readonly givenUp: T
+}
 
 export class SharedVerifications<T> {
   /** By stored value and a digest of the password under a key that nobody knows and nothing keeps. */
   readonly #underWay = new Map<string, Shared<T>>()
   readonly #key = randomBytes(32)
+  readonly #patience: Patience<T>
+
+  constructor(patience: Patience<T>) {
+    this.#patience = patience
+  }
 
   /**
-   * Joins the computation of the same value and password that is under way, or begins one. It is given up when
-   * nobody waits any more; one who gives up early gets `givenUp`.
+   * Joins the computation of the same value and password that is under way, or begins one. What nobody waits for any
+   * more is given up; if it has begun it goes on, and its result is kept for a moment: a hash that takes longer than its
+   * caller waits is there when he asks again, as auth.lua does.
    */
   async run(
     stored: string,
     password: Buffer,
     signal: AbortSignal | undefined,
-    givenUp: T,
     begin: () => Computation<T>,
   ): Promise<T> {
-    if (signal?.aborted) return givenUp
+    if (signal?.aborted) return this.#patience.givenUp
     // The digest has one length, so that no two pairs give the same text.
     const key = createHmac('sha256', this.#key).update(password).digest('base64') + stored
     const shared = this.#underWay.get(key) ?? this.#begin(key, begin)
     shared.waiting++
     try {
-      return await until(shared.result, signal, givenUp)
+      return await until(shared.result, signal, this.#patience)
     } finally {
       shared.waiting--
-      if (shared.waiting === 0) this.#end(key, shared)
+      if (shared.waiting === 0 && shared.giveUp()) this.#end(key, shared)
     }
   }
 
   #begin(key: string, begin: () => Computation<T>): Shared<T> {
     const shared: Shared<T> = { ...begin(), waiting: 0 }
     this.#underWay.set(key, shared)
+    const end = () => this.#end(key, shared)
+    const soon = () => void setTimeout(end, KEPT_MS).unref()
+    shared.result.then(() => (shared.waiting > 0 ? end() : soon()), end)
     return shared
   }
 
   #end(key: string, shared: Shared<T>): void {
     if (this.#underWay.get(key) === shared) this.#underWay.delete(key)
-    shared.giveUp()
   }
 }
 
-/** Under way: `giveUp` ends it if it has not ended by itself. */
 export interface Computation<T> {
   readonly result: Promise<T>
-  giveUp(): void
+  /** Ends it if it has not begun yet; returns whether that is so. */
+  giveUp(): boolean
 }
 
 interface Shared<T> extends Computation<T> {
   waiting: number
 }
 
-function until<T>(result: Promise<T>, signal: AbortSignal | undefined, givenUp: T): Promise<T> {
-  if (!signal) return result
+function until<T>(
+  result: Promise<T>,
+  signal: AbortSignal | undefined,
+  { timeoutMs, late, givenUp }: Patience<T>,
+): Promise<T> {
   return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => resolve(late()), timeoutMs)
     const onAbort = () => resolve(givenUp)
-    signal.addEventListener('abort', onAbort, { once: true })
-    result.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+    signal?.addEventListener('abort', onAbort, { once: true })
+    const over = () => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', onAbort)
+    }
+    result.then(resolve, reject).finally(over)
   })
 }

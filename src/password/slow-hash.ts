@@ -71,6 +71,19 @@ export function workOf(hash: SlowHash, passwordBytes: number): number {
   return 'rounds' in hash ? hash.rounds + 1 : 1
 }
 
+/** What a unit of that work takes on a usual machine, in milliseconds: until this one has shown it. */
+export const usualMsPerWork: Readonly<Record<SlowHashKind, number>> = {
+  'sha256-crypt': 2e-4,
+  'sha512-crypt': 2e-4,
+  'md5-crypt': 1,
+  'des-crypt': 1,
+  bcrypt: 0.08,
+  pbkdf2: 2e-4,
+  otp: 1e-3,
+  argon2i: 7e-4,
+  argon2id: 7e-4,
+}
+
 /** How much memory it takes, as far as that is worth counting. */
 export const memoryBytesOf = (hash: SlowHash): number => ('memoryKiB' in hash ? hash.memoryKiB * 1024 : 0)
 

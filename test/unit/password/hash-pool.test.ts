@@ -123,11 +123,23 @@ t.test('a request that would wait too long is refused as soon as hashes are know
   await pool.close()
 })
 
-t.test('a request ends at its deadline, whatever the thread does', async t => {
+t.test('a request waits for a thread until its deadline; one that has begun is computed', async t => {
   const { pool, ask } = poolOf({ timeoutMs: 300 })
   await pool.warmUp()
-  t.match(await Promise.all([ask('sleep 600'), ask('a')]), [/in time/, /in time/])
-  t.equal(pool.stats.timedOut, 2)
+  const answers = await Promise.all([ask('sleep 600 a'), ask('sleep 600 b'), ask('c')])
+  t.strictSame(answers.slice(0, 1), ['sleep 600 a'])
+  t.match(answers[2], /^unavailable: no thread was free for the hash in time: retryAfterSecs: /)
+  t.ok(pool.stats.timedOut > 0)
+  await pool.close()
+})
+
+t.test('a thread that takes much longer than it usually does hangs', async t => {
+  const { pool, ask } = poolOf()
+  await ask('usual')
+  const start = performance.now()
+  t.match(await ask(`hang once ${newFile()}`), /^hang once/)
+  t.ok(performance.now() - start < 5000, 'it is not given all of the time a hash may take')
+  t.equal(pool.stats.threadsLost, 1)
   await pool.close()
 })
 
@@ -215,7 +227,7 @@ t.test('a thread that cannot start leaves requests waiting until their deadline'
     maxWaitMs: 600,
     program: new URL('./fixtures/no-such-worker.js', import.meta.url),
   })
-  t.equal(await ask('a'), 'unavailable: no thread computed the hash in time: retryAfterSecs: 1')
+  t.equal(await ask('a'), 'unavailable: no thread was free for the hash in time: retryAfterSecs: 1')
   t.ok(pool.stats.threadsLost <= 4, 'it was not started again and again')
   await pool.close()
 })

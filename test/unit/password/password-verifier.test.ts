@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
 import { Password } from '../../../src/model/password.js'
 import {
@@ -11,7 +12,8 @@ const stored =
   '{SHA512-CRYPT}$6$rounds=1000$0123456789abcdef$mcCDk6dNL5N0ijt8G9cMeU.2SLHUPRvQks/S0b3xWPKwxC/ouwbeCpt1WQloVhjazWF95X44lzjAj904IpNm1/'
 
 function verifierOf(options: PasswordVerifierOptions = {}) {
-  const verifier = createPasswordVerifier({ auth_hash_workers: 1, ...options })
+  // Time enough on a busy machine.
+  const verifier = createPasswordVerifier({ auth_hash_workers: 1, auth_hash_timeout: 30_000, ...options })
   const ask = (value: string, password: string, user = 'anna@example.org') =>
     verifier.verify(value, new Password(password), { user })
   return { verifier, ask }
@@ -202,6 +204,25 @@ t.test('one who gives up does not spoil it for those who asked the same', async 
   abort.abort()
   t.equal(word(await first), 'unavailable')
   t.equal(word(await second), 'match')
+  await verifier.close()
+})
+
+t.test('a hash that takes longer than its caller waits is there when he asks again', async t => {
+  const hashProgram = new URL('./fixtures/obedient-worker.js', import.meta.url)
+  const { verifier, ask } = verifierOf({ hashProgram, auth_hash_timeout: 400 })
+  await verifier.warmUp()
+  t.strictSame(await ask(stored, 'sleep 600'), {
+    verdict: 'unavailable',
+    reason: 'the hash was not computed in time',
+    retryAfterSecs: 1,
+  })
+  t.equal(verifier.stats().timedOut, 1)
+  t.equal(word(await ask(stored, 'sleep 600')), 'mismatch')
+  t.equal(verifier.stats().computed, 1, 'by the same computation')
+  t.equal(word(await ask(stored, 'sleep 500')), 'unavailable')
+  await setTimeout(500)
+  t.equal(word(await ask(stored, 'sleep 500')), 'mismatch')
+  t.equal(verifier.stats().computed, 2, 'also when it was done in between')
   await verifier.close()
 })
 
