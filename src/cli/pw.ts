@@ -57,6 +57,8 @@ function readRounds(text: string | undefined): number | undefined {
   return Number(text)
 }
 
+const PATIENCE_MS = 60_000
+
 const exitCodes = {
   mismatch: exitCode.refused,
   unavailable: exitCode.temporaryFailure,
@@ -69,7 +71,11 @@ async function tryHash(call: Call): Promise<ExitCode> {
   const password = await readPassword(call, { isNew: false })
   const { createPasswordVerifier } = await import('../password/create-password-verifier.js')
   // Whoever asks about one hash wants to know; `doveadm pw -t` compares weak schemes too (2.4.1).
-  const verifier = createPasswordVerifier({ auth_allow_weak_schemes: true })
+  const verifier = createPasswordVerifier({
+    auth_allow_weak_schemes: true,
+    auth_hash_timeout: PATIENCE_MS,
+    auth_hash_time_limit: PATIENCE_MS,
+  })
   try {
     const verdict = await verifier.verify(hash, password, { user: call.text('user') ?? '' })
     if (call.json) await call.terminal.print(`${JSON.stringify(verdict)}\n`)
