@@ -16,6 +16,7 @@ import { systemClock } from './model/clock.js'
 import { ConfigError } from './model/config-error.js'
 import { createUsernameRules } from './model/username.js'
 import { type DictListener, openDictListeners } from './protocols/dict/dict-server.js'
+import { doors } from './protocols/http/doors.js'
 import {
   type CertificateReport,
   formatTlsFault,
@@ -24,11 +25,14 @@ import {
 } from './protocols/http/open-doors.js'
 import type { Readiness, Services } from './protocols/services.js'
 import { openState } from './state/open-state.js'
+import { createDoorMetrics } from './telemetry/door-metrics.js'
 import { type Logger, type OpenLogger, openLogger } from './telemetry/logger.js'
 import { createLoginRecorder, type LoginRecorder } from './telemetry/login-recorder.js'
 import { type CacheFigures, createMetrics } from './telemetry/metrics.js'
 import { createAuthReport } from './telemetry/report-auth.js'
 import { createStrengthenReport } from './telemetry/report-strengthening.js'
+import { sparingly } from './telemetry/say-sparingly.js'
+import { formatServiceMetrics, type ServiceFigures } from './telemetry/service-metrics.js'
 
 export interface Service {
   readonly engine: Engine
@@ -88,6 +92,20 @@ export async function startService(config: HomingConfig): Promise<Service> {
     clock: systemClock,
     warn: (message, cause) => log.warn({ cause }, message),
   })
+  const doorMetrics = createDoorMetrics(doors.map(({ name }) => name))
+  let isConfigGood = true
+  metrics.watch(() => doorMetrics.format())
+  metrics.watch(async () =>
+    formatServiceMetrics({
+      readiness: await services.readiness(),
+      hash: engine.verifier.stats(),
+      databases: databaseFigures(engine, running),
+      certificates: (open?.certificates() ?? []).map(({ door, certificate }) => ({ door, ...certificate })),
+      droppedLogLines: logger.droppedLines(),
+      loginEvents: recorder?.counts() ?? { written: 0, dropped: 0, waiting: 0 },
+      isConfigGood,
+    }),
+  )
   let stopping = false
   const services: Services = {
     auth: engine.auth,
@@ -103,6 +121,12 @@ export async function startService(config: HomingConfig): Promise<Service> {
     reportBug: (where, error) => {
       metrics.countBug()
       log.error({ cause: error }, `bug: ${where}`)
+    },
+    watch: {
+      ...doorMetrics,
+      turnedAway: sparingly(systemClock, (door, status, peer = 'unix socket') =>
+        log.warn({ door, status, peer }, 'a caller was turned away'),
+      ),
     },
   }
 
@@ -173,6 +197,7 @@ export async function startService(config: HomingConfig): Promise<Service> {
 
   async function reload(loaded: LoadedConfig<typeof programSchema.settings>): Promise<void> {
     for (const warning of loaded.warnings) log.warn(formatProblem(warning))
+    isConfigGood = 'config' in loaded
     if ('problems' in loaded) {
       log.error(
         { problems: loaded.problems.map(formatProblem) },
@@ -228,6 +253,20 @@ async function migrateEmbedded({ database }: Engine, log: Logger): Promise<void>
 function cacheFigures(cache: AuthCache): CacheFigures {
   const { hits, negativeHits, misses, expired, ...figures } = cache.stats()
   return { ...figures, lookups: { hit: hits, negative_hit: negativeHits, miss: misses, expired } }
+}
+
+/** By the passdb that keeps a database of its own; `main` is that of the service. */
+function databaseFigures(
+  { databases, database }: Engine,
+  { passdbs }: HomingConfig,
+): ServiceFigures['databases'] {
+  const names = new Map([[database, 'main']])
+  for (const { name, options } of passdbs) {
+    const { database_url: url } = options as { database_url?: string }
+    const own = url ? databases.open(url) : database
+    if (!names.has(own)) names.set(own, name)
+  }
+  return [...names].map(([opened, name]) => ({ name, figures: opened.figures() }))
 }
 
 function certificateReport(log: Logger): CertificateReport {

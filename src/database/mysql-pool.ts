@@ -3,6 +3,7 @@
 import type { DatabaseHost } from './database-url.js'
 import type { MysqlConnection } from './mysql-connection.js'
 import { createMysqlHosts, type HostState } from './mysql-hosts.js'
+import type { PoolFigures } from './sql-database.js'
 
 export interface MysqlPoolOptions {
   readonly hosts: readonly DatabaseHost[]
@@ -34,6 +35,7 @@ export interface MysqlPool {
   acquire(): Promise<LentConnection>
   /** How many connections exist or are being made. */
   readonly openCount: number
+  readonly figures: PoolFigures
   close(): Promise<void>
 }
 
@@ -230,6 +232,16 @@ export function createMysqlPool(options: MysqlPoolOptions): MysqlPool {
     acquire,
     get openCount() {
       return open
+    },
+    get figures() {
+      const hostsUp = hosts.all.filter(({ isUp }) => isUp).length
+      return {
+        busy: lentOut.size,
+        idle: idle.length,
+        waiting: waiters.length,
+        hostsUp,
+        hostsDown: hosts.all.length - hostsUp,
+      }
     },
     close: async () => {
       if (closed) return

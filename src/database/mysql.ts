@@ -15,7 +15,7 @@ import type { DatabaseSettings } from './database-settings.js'
 import type { DatabaseTls } from './database-tls.js'
 import type { DatabaseLocation } from './database-url.js'
 import { connectMysql } from './mysql-connection.js'
-import { createMysqlPool, type LentConnection } from './mysql-pool.js'
+import { createMysqlPool, type LentConnection, type MysqlPool } from './mysql-pool.js'
 import type { Schema } from './schema.js'
 import { LISTING_FACTOR, type SqlDatabase } from './sql-database.js'
 
@@ -32,7 +32,14 @@ export function openMysql(
   const connectMs = settings.database_connect_timeout
   const queryMs = settings.database_query_timeout
   const open = (use: PoolUse) => openKysely(location, settings, tls, use)
-  const lookups = open({ size: settings.database_pool_size, queryTimeoutMs: queryMs })
+  let lookupPool: MysqlPool | undefined
+  const lookups = open({
+    size: settings.database_pool_size,
+    queryTimeoutMs: queryMs,
+    made: pool => {
+      lookupPool = pool
+    },
+  })
   const listings = open({ size: 2, queryTimeoutMs: queryMs * LISTING_FACTOR })
   // Hosts of their own, too: after a failover one may answer reads and refuse writes.
   const writes = open({ size: 2, queryTimeoutMs: queryMs * LISTING_FACTOR, isForWrites: true })
@@ -63,6 +70,7 @@ export function openMysql(
     maintenance,
     exclusively: ({ lockTimeoutMs, ...options }, run) =>
       maintenance(options, connection => locked(connection, location.database, lockTimeoutMs, run)),
+    pool: () => lookupPool?.figures,
     close: async () => {
       await Promise.all([lookups, listings, writes].map(kysely => kysely.destroy()))
     },
@@ -74,6 +82,8 @@ interface PoolUse {
   readonly queryTimeoutMs: number
   /** A host that was found read-only is used again when it no longer is. */
   readonly isForWrites?: boolean
+  /** Told of the pool, for its figures. */
+  readonly made?: (pool: MysqlPool) => void
 }
 
 const answersAtAll = { sql: 'select 1', isGood: () => true }
@@ -105,6 +115,7 @@ function openKysely(
     probe: use.isForWrites ? takesWrites : answersAtAll,
     connect: (host, onLost) => connectMysql(host, connection, onLost),
   })
+  use.made?.(pool)
   const kyselyPool: KyselyPool = {
     getConnection: callback => {
       pool.acquire().then(

@@ -8,6 +8,7 @@ import { type Accounts, type AccountTableName, accountsIn } from './accounts.js'
 import { type AdoptionProblem, adoptionReport } from './adoption-report.js'
 import { type ChangeLog, openChangeLog } from './change-log.js'
 import { type Copies, openCopies } from './copies.js'
+import { createStatementCounts, type DatabaseFigures } from './database-figures.js'
 import type { DatabaseSettings } from './database-settings.js'
 import { type DatabaseTls, readDatabaseTls } from './database-tls.js'
 import { type DatabaseLocation, parseDatabaseUrl } from './database-url.js'
@@ -40,6 +41,8 @@ export interface Database extends AccountSource {
   /** The copies of the program that cache what is in here. */
   readonly copies: Copies
   readonly loginEvents: LoginEvents
+  /** For metrics. */
+  figures(): DatabaseFigures
   /** Brings the database to this version of the program, or says what that would do. */
   migrate(options?: MigrateOptions): Promise<MigrationOutcome>
   /** What cannot work as it is stored, by user. Throws DatabaseError when it breaks off. */
@@ -91,12 +94,20 @@ function openDatabase(
   { warn, changed }: Required<DatabaseDeps>,
 ): Database {
   const tls = location.kind === 'mysql' ? readDatabaseTls(settings, location.hosts) : undefined
+  const statements = createStatementCounts()
+  let pool: SqlDatabase['pool']
   let opening: Promise<SqlDatabase> | undefined
   const open = () => {
-    opening ??= openDialect(location, settings, tls).catch(cause => {
-      opening = undefined
-      throw cause
-    })
+    opening ??= openDialect(location, settings, tls).then(
+      database => {
+        pool = database.pool
+        return statements.watch(database)
+      },
+      cause => {
+        opening = undefined
+        throw cause
+      },
+    )
     return opening
   }
   const changes = createChanges({ name: location.name, warn, changed })
@@ -108,6 +119,10 @@ function openDatabase(
     accountTable: options => openAccountTable(open, options, warn, changes),
     accounts: (table, normalise) => accountsIn(open, table, normalise, changes),
     loginEvents: loginEventsIn(open),
+    figures: () => {
+      const connections = pool?.()
+      return { ...statements.counts, ...(connections && { pool: connections }) }
+    },
     migrate: async options => {
       const [database, { migrate }] = await Promise.all([open(), import('./migrate.js')])
       return migrate(database, options)

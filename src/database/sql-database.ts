@@ -32,7 +32,19 @@ export interface SqlDatabase {
     options: MaintenanceOptions & { readonly lockTimeoutMs: number },
     run: (connection: Kysely<Schema>) => Promise<T>,
   ): Promise<T | undefined>
+  /** The connections that lookups use; absent where there are none. */
+  readonly pool?: () => PoolFigures | undefined
   close(): Promise<void>
+}
+
+/** The connections of lookups just now. */
+export interface PoolFigures {
+  readonly busy: number
+  readonly idle: number
+  /** Requests that wait for a connection. */
+  readonly waiting: number
+  readonly hostsUp: number
+  readonly hostsDown: number
 }
 
 export interface ReadOptions {

@@ -16,4 +16,20 @@ export interface Services {
   metrics(): Promise<{ contentType: string; text: string }>
   /** An exception that should never have happened: into the log and the counters. `where` names the door. */
   reportBug(where: string, error: unknown): void
+  /** Told of what the listeners do; absent in tests. */
+  readonly watch?: RequestWatch
+}
+
+export interface RequestWatch {
+  /** A request was answered, with a verdict in Dovecot's words or with none. */
+  answered(request: {
+    readonly door: string
+    readonly status: number
+    readonly verdict?: string
+    readonly seconds: number
+  }): void
+  /** A caller was turned away (401, 403). `peer` is its address, absent on a unix socket. */
+  turnedAway(door: string, status: number, peer: string | undefined): void
+  /** A connection more, or one less. */
+  connected(door: string, difference: 1 | -1): void
 }

@@ -3,10 +3,9 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { AuthEvent } from '../model/auth-event.js'
 import { finalResults } from '../model/passdb-result.js'
+import { createHistogram } from './histogram.js'
 
 const questions = ['verify', 'lookup', 'userdb'] as const
-/** Upper bounds of the latency buckets in seconds: from a lookup in memory to Dovecot's patience. */
-const bucketSeconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 
 /** What the metrics show of the auth cache; counts since the start. */
 export interface CacheFigures {
@@ -27,6 +26,8 @@ interface CacheShareFigures {
 }
 
 export interface Metrics {
+  /** From now on these are among the metrics: families in Prometheus' text format, each ended by a line break. */
+  watch(format: () => string | Promise<string>): void
   /** From now on the auth cache's figures are among the metrics. */
   watchCache(figures: () => CacheFigures): void
   /** From now on it is among the metrics for how long changes of accounts were not read; undefined: they never were. */
@@ -44,8 +45,13 @@ export function createMetrics(): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry, prefix: 'homing_' })
   const counts = questions.map(() => new Float64Array(finalResults.length))
-  const buckets = questions.map(() => new Float64Array(bucketSeconds.length + 1))
-  const sums = new Float64Array(questions.length)
+  const durations = createHistogram(
+    'homing_auth_request_duration_seconds',
+    'Time from the parsed request to the verdict',
+    'question',
+    questions,
+  )
+  const watched: (() => string | Promise<string>)[] = []
   let bugs = 0
 
   new Counter({
@@ -62,12 +68,13 @@ export function createMetrics(): Metrics {
       })
     },
   })
-  new Gauge({
-    name: 'homing_bugs',
-    help: 'Exceptions that should never have happened, since the start; each was answered as internal_failure',
+  new Counter({
+    name: 'homing_bugs_total',
+    help: 'Exceptions that should never have happened; each was answered as internal_failure',
     registers: [registry],
     collect() {
-      this.set(bugs)
+      this.reset()
+      this.inc(bugs)
     },
   })
 
@@ -75,15 +82,13 @@ export function createMetrics(): Metrics {
     countAuth: event => {
       const q = questions.indexOf(event.question)
       const row = counts[q]
-      const histogram = buckets[q]
-      if (!row || !histogram) return
+      if (!row) return
       const r = finalResults.indexOf(event.result)
       row[r] = (row[r] ?? 0) + 1
-      const seconds = event.ms / 1000
-      let bucket = 0
-      while (bucket < bucketSeconds.length && seconds > (bucketSeconds[bucket] ?? 0)) bucket++
-      histogram[bucket] = (histogram[bucket] ?? 0) + 1
-      sums[q] = (sums[q] ?? 0) + seconds
+      durations.observe(event.question, event.ms / 1000)
+    },
+    watch: format => {
+      watched.push(format)
     },
     watchCache: figures => registerCache(registry, figures),
     watchChanges: behindMs => registerChanges(registry, behindMs),
@@ -92,7 +97,7 @@ export function createMetrics(): Metrics {
     },
     text: async () => ({
       contentType: registry.contentType,
-      text: (await registry.metrics()) + formatHistogram(buckets, sums),
+      text: `${await registry.metrics()}${durations.format()}${await formatAll(watched)}`,
     }),
   }
 }
@@ -167,26 +172,6 @@ function registerCache(registry: Registry, figures: () => CacheFigures): void {
   }
 }
 
-const HISTOGRAM = 'homing_auth_request_duration_seconds'
-
-/** The latency histogram as text: its numbers are ours, since prom-client's observe() costs a fifth of a request. */
-function formatHistogram(buckets: readonly Float64Array[], sums: Float64Array): string {
-  const rows = questions.flatMap((question, q) => {
-    let total = 0
-    const bounds = [...bucketSeconds, '+Inf'].map((le, index) => {
-      total += buckets[q]?.[index] ?? 0
-      return `${HISTOGRAM}_bucket{le="${le}",question="${question}"} ${total}`
-    })
-    return [
-      ...bounds,
-      `${HISTOGRAM}_sum{question="${question}"} ${sums[q] ?? 0}`,
-      `${HISTOGRAM}_count{question="${question}"} ${total}`,
-    ]
-  })
-  return [
-    `# HELP ${HISTOGRAM} Time from the parsed request to the verdict`,
-    `# TYPE ${HISTOGRAM} histogram`,
-    ...rows,
-    '',
-  ].join('\n')
+async function formatAll(watched: readonly (() => string | Promise<string>)[]): Promise<string> {
+  return (await Promise.all(watched.map(format => format()))).join('')
 }

@@ -17,6 +17,7 @@ import type { HttpSettings } from './http-settings.js'
 import { parseJsonBody } from './json-body.js'
 import { passdbDoor } from './passdb-door.js'
 import { sendVerdict } from './passdb-routes.js'
+import { watchRequests } from './watch-requests.js'
 
 /** Whether a listener is about to close: then every reply asks its caller to connect anew, elsewhere. */
 export interface Closing {
@@ -44,6 +45,7 @@ export function createHttpServer(
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
   })
   tls?.serve(app.server as unknown as Server)
+  watchRequests(app, door.name, services.watch)
   readJsonOnly(app)
   app.addHook('onRequest', (_request, reply, done) => {
     if (closing.now) reply.header('connection', 'close')

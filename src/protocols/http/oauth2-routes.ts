@@ -42,6 +42,7 @@ export function oauth2Routes(
       if ('error' in asked) return refuse(reply, 400, asked.error, asked.description)
       const { grant } = asked
       const outcome = await auth.authenticate(grant.request, grant.password)
+      request.verdict = outcome.result
       if (isTrouble(outcome)) return trouble(reply)
       // RFC 6749, section 5.1: what stands in a token reply is not to be kept on the way.
       return reply.header('cache-control', 'no-store').send(formatGrant(outcome, grant.username))

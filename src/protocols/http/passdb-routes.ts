@@ -78,7 +78,7 @@ declare module 'fastify' {
 
 function createAnswer(mayStateAddress: AddressTrust) {
   return async (
-    request: Pick<FastifyRequest, 'headers' | 'bodyEncoding' | 'socket'>,
+    request: Pick<FastifyRequest, 'headers' | 'bodyEncoding' | 'socket' | 'verdict'>,
     stated: LookupRequestBody,
     reply: FastifyReply,
     ask: (incoming: IncomingRequest) => Promise<Verdict>,
@@ -99,10 +99,11 @@ function createAnswer(mayStateAddress: AddressTrust) {
 
 /** Sends a verdict in the form the caller asked for. */
 export function sendVerdict(
-  request: Pick<FastifyRequest, 'headers'>,
+  request: Pick<FastifyRequest, 'headers' | 'verdict'>,
   reply: FastifyReply,
   verdict: Verdict,
 ): FastifyReply {
+  request.verdict = verdict.result
   reply.code(statusOf(verdict))
   if (verdict.retryAfterSecs !== undefined) reply.header('retry-after', String(verdict.retryAfterSecs))
   if (!wantsDovecotFields(request.headers.accept)) return reply.send(formatJson(verdict))
