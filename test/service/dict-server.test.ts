@@ -9,6 +9,7 @@ import t, { type Test } from 'tap'
 import type { Auth } from '../../src/auth/auth.js'
 import { type DictListener, openDictListener } from '../../src/protocols/dict/dict-server.js'
 import { authWith } from '../conformance/dict/session.js'
+import { noCaches } from '../unit/cache/no-caches.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'homing-dict-'))
 t.teardown(() => rmSync(folder, { recursive: true, force: true }))
@@ -32,6 +33,7 @@ async function open(
   const listener = await openDictListener({
     services: {
       auth,
+      caches: noCaches,
       readiness: async () => 'ready',
       metrics: async () => ({ contentType: '', text: '' }),
       reportBug: (_where, error) => t.fail(String(error)),
