@@ -147,6 +147,7 @@ export async function startService(config: HomingConfig): Promise<Service> {
     dicts = await openDictListeners({
       services,
       sockets: settings.dict_listen.map(text => socketPathOf(text, 'dict_listen')),
+      policy: settings,
       mode: settings.unix_listener_mode,
       warn,
     })

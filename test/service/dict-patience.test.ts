@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { Auth } from '../../src/auth/auth.js'
+import { defaultPasswordSettings } from '../../src/password/password-settings.js'
 import { createDictConnection, type DictConnection } from '../../src/protocols/dict/dict-connection.js'
 import { authWith } from '../conformance/dict/session.js'
 
@@ -31,7 +32,7 @@ async function peer(t: Test, auth: Auth = authWith()): Promise<Peer> {
     server = createServer({ allowHalfOpen: true }, socket =>
       resolve(
         createDictConnection(socket, {
-          auth,
+          engine: { auth, policy: defaultPasswordSettings },
           warn: message => warnings.push(message),
           reportBug: error => t.fail(String(error)),
           closed: () => {},

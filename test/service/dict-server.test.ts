@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { Auth } from '../../src/auth/auth.js'
+import { defaultPasswordSettings } from '../../src/password/password-settings.js'
 import { type DictListener, openDictListener } from '../../src/protocols/dict/dict-server.js'
 import { authWith } from '../conformance/dict/session.js'
 import { noCaches } from '../unit/cache/no-caches.js'
@@ -39,6 +40,7 @@ async function open(
       reportBug: (_where, error) => t.fail(String(error)),
     },
     path,
+    policy: defaultPasswordSettings,
     mode: '0660',
     warn: message => warnings.push(message),
   })

@@ -4,21 +4,29 @@ import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-export type Door = 'lua' | 'oauth2'
+/** `dict-verify` is the file of the dict door with its other passdb in it. */
+export type Door = 'lua' | 'oauth2' | 'dict' | 'dict-verify'
 
 export const doorsOf: Readonly<Record<'2.3' | '2.4', readonly Door[]>> = {
-  '2.3': ['lua', 'oauth2'],
+  '2.3': ['lua', 'oauth2', 'dict', 'dict-verify'],
   '2.4': ['lua', 'oauth2'],
 }
 
 export interface AskedService {
   readonly url: string
   readonly token?: string
+  /** Where its unix sockets are: `dict.sock`, `http.sock`. */
+  readonly socketFolder?: string
 }
 
 /** The same file with this door included instead of the one that is. */
 export function withDoor(configuration: string, door: Door): string {
-  return configuration.replace(/^!include door-\S+$/m, `!include door-${door}.conf`)
+  if (door !== 'dict-verify')
+    return configuration.replace(/^!include door-\S+$/m, `!include door-${door}.conf`)
+  return withDoor(configuration, 'dict').replace(
+    /(^passdb \{\n {2}driver = dict\n.*\/)dict\.conf\.ext$/m,
+    '$1dict-verify.conf.ext',
+  )
 }
 
 /** Puts the address and the token of Homing where 2.3 wants them: into the files that its passdbs name. */

@@ -147,7 +147,10 @@ async function layFiles(
   const from = join(deployFolder, `dovecot-${major}`)
   for (const name of await readdir(from)) {
     const text = withDoor(await readFile(join(from, name), 'utf8'), options.door ?? 'lua')
-    await writeFile(join(outside, 'etc', name), text.replaceAll('/etc/dovecot/', `${join(inside, 'etc')}/`))
+    await writeFile(
+      join(outside, 'etc', name),
+      inItsPlace(text, join(inside, 'etc'), options.service.socketFolder),
+    )
   }
   for (const file of [options.certificate.certFile, options.certificate.keyFile, options.caFile]) {
     await copyFile(file, join(outside, 'etc', basename(file)))
@@ -164,6 +167,10 @@ async function layFiles(
   await writeFile(join(outside, 'etc/site.conf'), siteConf(major, site) + (options.site ?? ''))
   if (major === '2.3') await setSiteValues(join(outside, 'etc'), options.service)
   await letOnlyDovecotRead(join(outside, 'etc'), options.installation.root)
+}
+
+function inItsPlace(text: string, etc: string, socketFolder = '/run/homing'): string {
+  return text.replaceAll('/etc/dovecot/', `${etc}/`).replaceAll('/run/homing/', `${socketFolder}/`)
 }
 
 interface SiteValues {

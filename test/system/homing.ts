@@ -1,7 +1,7 @@
 // Starts the real program, `homing serve`, with the accounts that a test names.
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { get } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -60,6 +60,8 @@ export interface HomingOptions {
 export interface RunningHoming {
   readonly url: string
   readonly token: string
+  /** Where its unix sockets are: `http.sock` and `dict.sock`. */
+  readonly socketFolder: string
   addAccounts(accounts: Accounts): Promise<void>
   /** What it has logged so far. */
   log(): Promise<string>
@@ -94,7 +96,15 @@ export async function startHoming(options: HomingOptions = {}): Promise<RunningH
   const store = database ?? sqliteFile(join(folder, 'homing.db'))
   const configFile = join(folder, 'homing.toml')
   const logFile = join(folder, 'log')
-  const ours = [`database_url = "${store.url}"`, `listen = ["127.0.0.1:${port}"]`, `api_token = "${token}"`]
+  // Dovecot's processes run as somebody else.
+  await chmod(folder, 0o711)
+  const ours = [
+    `database_url = "${store.url}"`,
+    `listen = ["127.0.0.1:${port}", "unix:${folder}/http.sock"]`,
+    `dict_listen = ["unix:${folder}/dict.sock"]`,
+    'unix_listener_mode = "0666"',
+    `api_token = "${token}"`,
+  ]
   const configure = (lines: string) =>
     writeFile(configFile, [...ours.filter(line => !isGivenIn(lines, line)), lines].join('\n'), {
       mode: 0o600,
@@ -123,6 +133,7 @@ export async function startHoming(options: HomingOptions = {}): Promise<RunningH
   return {
     url,
     token,
+    socketFolder: folder,
     addAccounts: async accounts => void (await store.execute(insertStatements(accounts))),
     log: () => readFile(logFile, 'utf8'),
     async waitForLog(...texts) {

@@ -8,12 +8,19 @@ import type { Auth } from '../../auth/auth.js'
 import type { AuthOutcome } from '../../auth/auth-outcome.js'
 import type { ExtraFields } from '../../model/extra-fields.js'
 import { Password } from '../../model/password.js'
-import { readStoredPassword } from '../../password/stored-password.js'
+import { schemeNameOf } from '../../password/stored-password.js'
+import { prepareComparison, type VerifyPolicy } from '../../password/verify-password.js'
 import type { DictQuestion } from './dict-key.js'
 import type { DictReply } from './dict-wire.js'
 
+export interface DictEngine {
+  readonly auth: Auth
+  /** Which stored passwords we would compare ourselves; Dovecot gets no others. */
+  readonly policy: VerifyPolicy
+}
+
 /** Asks the engine and says it in Dovecot's way. Throws only for a bug. */
-export async function answerDict(auth: Auth, question: DictQuestion): Promise<DictReply> {
+export async function answerDict({ auth, policy }: DictEngine, question: DictQuestion): Promise<DictReply> {
   if (question.ask === 'nothing') return failed(question.why)
   const { request } = question
   if (question.ask === 'userdb') return userdbReply(request.user, await auth.lookupUserdb(request))
@@ -27,7 +34,7 @@ export async function answerDict(auth: Auth, question: DictQuestion): Promise<Di
   // and what is stored decides.
   if (password === undefined || password.length === 0) {
     const outcome = await auth.lookupPassdb(request)
-    return refusedReply(outcome) ?? lookupReply(request, outcome, password === undefined)
+    return refusedReply(outcome) ?? lookupReply(request, outcome, password === undefined, policy)
   }
   const outcome = await auth.authenticate(request, new Password(password))
   if (outcome.result === 'password_mismatch') return mismatch
@@ -80,15 +87,16 @@ function lookupReply(
   { user, mechanism }: { readonly user: string; readonly mechanism?: string },
   outcome: AuthOutcome,
   maySayNopassword: boolean,
+  policy: VerifyPolicy,
 ): DictReply {
   const stored = outcome.credentials?.stored
   if (stored === undefined) {
     if (maySayNopassword && outcome.fields.has('nopassword')) return found(user, outcome)
     return found(user, withoutNopassword(outcome), noPasswordMatches)
   }
-  if (isReadable(stored)) return found(user, withoutNopassword(outcome), stored)
-  // Dovecot 2.3 would log an error and call every password wrong. Mail is delivered all the same.
-  if (mechanism !== undefined) return failed('the stored password is none that Dovecot 2.3 can read')
+  if (isReadable(stored, policy)) return found(user, withoutNopassword(outcome), stored)
+  // Dovecot 2.3 would log an error and call every password wrong, or compute for minutes. Mail is delivered all the same.
+  if (mechanism !== undefined) return failed('the stored password cannot be compared')
   return found(user, withoutNopassword(outcome), noPasswordMatches)
 }
 
@@ -100,9 +108,9 @@ function withoutNopassword(outcome: AuthOutcome): AuthOutcome {
 /** In Homing's table and not in 2.3.19's (`doveadm pw -l`). */
 const unknownToDovecot23: readonly string[] = ['ARGON2']
 
-function isReadable(stored: string): boolean {
-  const read = readStoredPassword(stored)
-  return read.kind === 'decoded' && !unknownToDovecot23.includes(read.name)
+function isReadable(stored: string, policy: VerifyPolicy): boolean {
+  if (prepareComparison(stored, policy).kind === 'refused') return false
+  return !unknownToDovecot23.includes(schemeNameOf(stored) ?? '')
 }
 
 function found(asked: string, outcome: AuthOutcome, password?: string): DictReply {

@@ -1,12 +1,12 @@
 // One peer of the dict server: its bytes, how much of them may wait, and how long it may take.
 
 import type { Socket } from 'node:net'
-import type { Auth } from '../../auth/auth.js'
+import type { DictEngine } from './dict-answer.js'
 import { createDictSession, type DictOutput } from './dict-session.js'
 import { createLineCutter } from './dict-wire.js'
 
 export interface DictConnectionOptions {
-  readonly auth: Auth
+  readonly engine: DictEngine
   readonly warn: (message: string) => void
   readonly reportBug: (error: unknown) => void
   /** Called once when the peer is gone. */
@@ -36,7 +36,7 @@ const UNREAD_MOST_BYTES = 64 * 1024
 /** Serves a peer until it goes. */
 export function createDictConnection(
   socket: Socket,
-  { auth, warn, reportBug, closed }: DictConnectionOptions,
+  { engine, warn, reportBug, closed }: DictConnectionOptions,
 ): DictConnection {
   const cutter = createLineCutter()
   const acceptedAtMs = Date.now()
@@ -68,7 +68,7 @@ export function createDictConnection(
       setImmediate(flush)
     },
   }
-  const session = createDictSession({ auth, output, now: Date.now, reportBug })
+  const session = createDictSession({ engine, output, now: Date.now, reportBug })
 
   socket.setEncoding('latin1')
   socket.on('data', (bytes: unknown) => {

@@ -3,6 +3,7 @@
 import { chmod } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { VerifyPolicy } from '../../password/verify-password.js'
 import type { Services } from '../services.js'
 import { BACKLOG, removeStaleSocket } from '../unix-socket.js'
 import { createDictConnection, type DictConnection } from './dict-connection.js'
@@ -10,6 +11,8 @@ import { createDictConnection, type DictConnection } from './dict-connection.js'
 export interface DictListenerOptions {
   readonly services: Services
   readonly path: string
+  /** Which stored passwords may be shown to Dovecot: those that we would compare ourselves. */
+  readonly policy: VerifyPolicy
   /** Permissions of the socket, octal. */
   readonly mode: string
   /** Told of peers that do not speak the protocol, in a sentence without names and passwords. */
@@ -52,6 +55,7 @@ export async function openDictListeners({
 export async function openDictListener({
   services,
   path,
+  policy,
   mode,
   warn,
 }: DictListenerOptions): Promise<DictListener> {
@@ -92,7 +96,7 @@ export async function openDictListener({
 
   function accept(socket: Socket): void {
     const connection = createDictConnection(socket, {
-      auth: services.auth,
+      engine: { auth: services.auth, policy },
       warn,
       reportBug: error => services.reportBug('dict', error),
       closed: () => connections.delete(connection),

@@ -1,7 +1,6 @@
 // One connection of the dict protocol, without its socket: lines in, answers out.
 
-import type { Auth } from '../../auth/auth.js'
-import { answerDict } from './dict-answer.js'
+import { answerDict, type DictEngine } from './dict-answer.js'
 import { iteratePath, parseDictKey, textOf } from './dict-key.js'
 import {
   type DictHello,
@@ -28,7 +27,7 @@ export interface DictOutput {
 }
 
 export interface DictSessionOptions {
-  readonly auth: Auth
+  readonly engine: DictEngine
   readonly output: DictOutput
   /** Milliseconds since 1970. */
   readonly now: () => number
@@ -67,7 +66,7 @@ interface Waiting {
 const TEXT_OF_TRANSACTIONS = 'Homing stores nothing for others'
 const ROWS_AT_ONCE_CHARACTERS = 16 * 1024
 
-export function createDictSession({ auth, output, now, reportBug }: DictSessionOptions): DictSession {
+export function createDictSession({ engine, output, now, reportBug }: DictSessionOptions): DictSession {
   let hello: DictHello | undefined
   let lastId = 0
   let isFinishing = false
@@ -152,7 +151,7 @@ export function createDictSession({ auth, output, now, reportBug }: DictSessionO
 
   async function lookup(one: Waiting, key: string, user: string): Promise<void> {
     try {
-      answer(one, formatReply(await answerDict(auth, parseDictKey(key, user))))
+      answer(one, formatReply(await answerDict(engine, parseDictKey(key, user))))
     } catch (error) {
       reportBug(error)
       answer(one, formatFailure('internal failure'))
@@ -188,7 +187,7 @@ export function createDictSession({ auth, output, now, reportBug }: DictSessionO
     let rows = ''
     let count = 0
     if (!waiting.has(one)) return false
-    for await (const name of auth.listUsers(mask)) {
+    for await (const name of engine.auth.listUsers(mask)) {
       if (!waiting.has(one)) return false
       rows += `${prefix}${formatRow(iteratePath + name, '')}\n`
       if (++count === maxRows) break

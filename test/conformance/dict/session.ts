@@ -1,6 +1,7 @@
 // A dict session without a socket, before an engine that the test writes down: what it is sent, what it answers.
 
 import type { Auth } from '../../../src/auth/auth.js'
+import { defaultPasswordSettings } from '../../../src/password/password-settings.js'
 import {
   createDictSession,
   type DictOutput,
@@ -39,7 +40,7 @@ export function talk(
   }
   Object.defineProperties(output, Object.getOwnPropertyDescriptors(options.output ?? {}))
   const session = createDictSession({
-    auth,
+    engine: { auth, policy: defaultPasswordSettings },
     output,
     now: options.now ?? Date.now,
     reportBug: error => bugs.push(error),

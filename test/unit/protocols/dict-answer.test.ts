@@ -6,6 +6,7 @@ import type { AuthOutcome } from '../../../src/auth/auth-outcome.js'
 import { finalResults } from '../../../src/model/passdb-result.js'
 import { Password } from '../../../src/model/password.js'
 import { createPasswordVerifier } from '../../../src/password/create-password-verifier.js'
+import { defaultPasswordSettings } from '../../../src/password/password-settings.js'
 import { answerDict, noPasswordMatches } from '../../../src/protocols/dict/dict-answer.js'
 import { parseDictKey } from '../../../src/protocols/dict/dict-key.js'
 import { authWith } from '../../conformance/dict/session.js'
@@ -21,7 +22,7 @@ const ask = (verdict: Verdict, key: string, seen: Partial<Auth> = {}) => {
     fields: new Map(Object.entries(verdict.fields ?? {})),
   })
   const auth = authWith({ authenticate: answer, lookupPassdb: answer, ...seen })
-  return answerDict(auth, parseDictKey(key, undefined))
+  return answerDict({ auth, policy: defaultPasswordSettings }, parseDictKey(key, undefined))
 }
 
 const valueFor = async (...args: Parameters<typeof ask>) => {
@@ -113,6 +114,8 @@ t.test('a stored password that Dovecot 2.3 cannot read is trouble for a login an
     '{ARGON2}$argon2id$v=19$m=65536,t=3,p=1$c2FsdA$aGFzaA',
     '{SHA512}short',
     '{WHAT}x',
+    '{SHA512-CRYPT}$6$rounds=9999999999$x$y',
+    '{PLAIN-MD5}5ebe2294ecd0e0f08eab7690d2a6ee69',
     'bare',
   ]) {
     const credentials = { stored }
