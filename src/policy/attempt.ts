@@ -1,0 +1,79 @@
+// One login as a policy sees it: who, from where, and a short hash of the password.
+
+import { isIPv4, isIPv6 } from 'node:net'
+import { asciiLower } from '../model/ascii-case.js'
+
+export interface Attempt {
+  /** In one form, whatever its case. */
+  readonly login: string
+  /** In one form: `::ffff:192.0.2.1` is 192.0.2.1. Absent: the caller did not say, or said no address. */
+  readonly remote?: string
+  /** Dovecot's pwhash: a few bits, the same for the same password of the same user. */
+  readonly pwhash: string
+}
+
+/** What one login came to. */
+export interface Report extends Attempt {
+  readonly success: boolean
+  /** It never reached a password: a policy had refused it. */
+  readonly policyReject: boolean
+  /** Dovecot 2.4 says why (`credentials`, `account`, `policy`, `internal`, `expired`, `disabled`); 2.3 does not. */
+  readonly failType: string
+}
+
+const LONGEST_NAME = 64
+
+/** A name as a key: long ones are as good by their beginning and their length, and take no memory. */
+export function loginOf(text: string): string {
+  const name = asciiLower(text)
+  return name.length <= LONGEST_NAME
+    ? name
+    : `${name.slice(0, LONGEST_NAME)}…${name.length}${sum(name).toString(36)}`
+}
+
+/** One form for each address; undefined for what is none. */
+export function addressOf(text: string): string | undefined {
+  const address = text.replace(/%.*$/, '')
+  if (isIPv4(address)) return address
+  if (!isIPv6(address)) return undefined
+  const groups = groupsOf(address)
+  return isMapped(groups) ? ipv4Of(groups) : groups.map(group => group.toString(16)).join(':')
+}
+
+/** The network around an address that addressOf made: `192.0.2.0/24`, `2001:db8:0:0/64`. */
+export function networkOf(address: string, bits: { readonly ipv4: number; readonly ipv6: number }): string {
+  if (isIPv4(address)) {
+    const kept = address.split('.').slice(0, bits.ipv4 / 8)
+    return `${kept.join('.')}/${bits.ipv4}`
+  }
+  return `${address
+    .split(':')
+    .slice(0, bits.ipv6 / 16)
+    .join(':')}/${bits.ipv6}`
+}
+
+function groupsOf(address: string): number[] {
+  const dotted = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(address)
+  const text = dotted
+    ? `${dotted[1]}${hexPair(dotted[2], dotted[3])}:${hexPair(dotted[4], dotted[5])}`
+    : address
+  const [head = '', tail] = text.split('::')
+  const left = head === '' ? [] : head.split(':')
+  const right = tail === undefined || tail === '' ? [] : tail.split(':')
+  const zeros = tail === undefined ? [] : new Array(8 - left.length - right.length).fill('0')
+  return [...left, ...zeros, ...right].map(group => Number.parseInt(group, 16))
+}
+
+const hexPair = (high = '0', low = '0'): string => (Number(high) * 256 + Number(low)).toString(16)
+
+const isMapped = (groups: readonly number[]): boolean =>
+  groups.slice(0, 5).every(group => group === 0) && groups[5] === 0xffff
+
+const ipv4Of = (groups: readonly number[]): string =>
+  [groups[6] ?? 0, groups[7] ?? 0].flatMap(group => [group >> 8, group & 255]).join('.')
+
+function sum(text: string): number {
+  let value = 0
+  for (let i = 0; i < text.length; i++) value = (Math.imul(value, 31) + text.charCodeAt(i)) | 0
+  return value >>> 0
+}

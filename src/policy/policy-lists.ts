@@ -1,0 +1,104 @@
+// Who is always let in and who never is: addresses, networks, logins, and pairs of both, for a time and for a reason.
+
+import { createNetworks, parseNetwork } from '../model/networks.js'
+import type { Attempt } from './attempt.js'
+import { addressOf, loginOf } from './attempt.js'
+
+export type ListName = 'allow' | 'block'
+
+export interface ListEntry {
+  readonly list: ListName
+  /** An address or a network; absent: from wherever. */
+  readonly network?: string
+  /** Absent: everybody. One of the two is there. */
+  readonly login?: string
+  readonly reason: string
+  /** In seconds since 1970; absent: for good. */
+  readonly expires?: number
+}
+
+/** What makes two entries the same. */
+export const entryKey = ({ list, network = '', login = '' }: ListEntry): string =>
+  `${list} ${network} ${login}`
+
+/** The entry in its one form, or what is wrong with it. */
+export function listEntry(
+  list: ListName,
+  {
+    network,
+    login,
+    reason = '',
+    expires,
+  }: { network?: string; login?: string; reason?: string; expires?: number },
+): ListEntry | { readonly wrong: string } {
+  const parsed = network === undefined ? undefined : parseNetwork(network)
+  if (network !== undefined && parsed === undefined)
+    return { wrong: `${network} is neither address nor network` }
+  if (network === undefined && (login ?? '') === '')
+    return { wrong: 'neither an address nor a login is named' }
+  const address = parsed && (addressOf(parsed.address) ?? parsed.address)
+  const most = parsed?.family === 'ipv6' ? 128 : 32
+  const form = parsed && (parsed.prefix === most ? address : `${address}/${parsed.prefix}`)
+  return {
+    list,
+    ...(form !== undefined && { network: form }),
+    ...(login !== undefined && login !== '' && { login: loginOf(login) }),
+    reason: reason.slice(0, 255),
+    ...(expires !== undefined && { expires }),
+  }
+}
+
+export interface PolicyLists {
+  /** The entry that decides; what is allowed goes before what is blocked. */
+  find(attempt: Partial<Pick<Attempt, 'login' | 'remote'>>, list: ListName): ListEntry | undefined
+  all(list: ListName): readonly ListEntry[]
+  /** In the place of everything that was there. */
+  replace(entries: readonly ListEntry[]): void
+}
+
+export function createPolicyLists(unixSeconds: () => number): PolicyLists {
+  let index: Record<ListName, ListIndex> = { allow: indexOf([]), block: indexOf([]) }
+  const isOver = ({ expires }: ListEntry) => expires !== undefined && expires <= unixSeconds()
+  return {
+    find: ({ login, remote }, list) => {
+      const { byLogin, networks, everywhere } = index[list]
+      const own = login === undefined ? undefined : byLogin.get(login)
+      const isMeant = (entry: ListEntry) =>
+        !isOver(entry) && (entry.network === undefined || isWithin(entry, networks, remote))
+      return own?.find(isMeant) ?? everywhere.find(isMeant)
+    },
+    all: list => index[list].entries.filter(entry => !isOver(entry)),
+    replace: entries => {
+      index = {
+        allow: indexOf(entries.filter(({ list }) => list === 'allow')),
+        block: indexOf(entries.filter(({ list }) => list === 'block')),
+      }
+    },
+  }
+}
+
+interface ListIndex {
+  readonly entries: readonly ListEntry[]
+  readonly byLogin: ReadonlyMap<string, readonly ListEntry[]>
+  readonly everywhere: readonly ListEntry[]
+  readonly networks: ReadonlyMap<ListEntry, (address: string) => boolean>
+}
+
+function indexOf(entries: readonly ListEntry[]): ListIndex {
+  const byLogin = new Map<string, ListEntry[]>()
+  for (const entry of entries) {
+    if (entry.login === undefined) continue
+    const own = byLogin.get(entry.login)
+    if (own) own.push(entry)
+    else byLogin.set(entry.login, [entry])
+  }
+  const networks = new Map(
+    entries.flatMap(entry =>
+      entry.network === undefined ? [] : [[entry, createNetworks([entry.network]).holds] as const],
+    ),
+  )
+  return { entries, byLogin, everywhere: entries.filter(({ login }) => login === undefined), networks }
+}
+
+const isWithin = (entry: ListEntry, networks: ListIndex['networks'], remote: string | undefined): boolean =>
+  remote !== undefined && (networks.get(entry)?.(remote) ?? false)

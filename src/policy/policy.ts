@@ -1,0 +1,195 @@
+// Should this login be tried at all? Guessing is slowed down and stopped; nobody locks anybody else out.
+
+import type { Clock } from '../model/clock.js'
+import { createNetworks } from '../model/networks.js'
+import type { StateStore } from '../state/state-store.js'
+import type { Attempt, Report } from './attempt.js'
+import { createLocalTries, isReached } from './local-tries.js'
+import type { PolicyLists } from './policy-lists.js'
+import type { PolicySettings } from './policy-settings.js'
+import { homeOf, type PolicyRule, policyRules } from './rules.js'
+import { createSharedTries } from './shared-tries.js'
+import type { Counted, Outcome, Question, Tally } from './try-store.js'
+
+export interface Verdict {
+  /** -1: refused; 0: go on; more: go on after so many seconds. Dovecot's words (auth-policy.c). */
+  readonly status: number
+  /** Which rule or list decided; `ok`: none. */
+  readonly rule: string
+}
+
+export interface PolicyFigures {
+  readonly groups: number
+  readonly pairs: number
+  readonly bytes: number
+  /** Answers that were given without the shared store because it did not answer. */
+  readonly withoutStore: number
+}
+
+export interface Policy {
+  /** Never rejects; ends within the shared store's deadline. */
+  allow(attempt: Attempt): Promise<Verdict>
+  report(report: Report): Promise<void>
+  /** Forgets what is counted of a login, an address, or both. */
+  reset(of: { readonly login?: string; readonly remote?: string }): Promise<void>
+  /** Rule → how many are counted. */
+  counts(of: { readonly login?: string; readonly remote?: string }): Promise<Readonly<Record<string, number>>>
+  readonly lists: PolicyLists
+  figures(): PolicyFigures
+}
+
+export interface PolicyDeps {
+  readonly clock: Pick<Clock, 'now'>
+  readonly lists: PolicyLists
+  /** With a shared one all copies count together. */
+  readonly state?: StateStore
+  /**
+   * Whether this user's password could not be checked a moment ago. Dovecot 2.3 reports that as a failure like any
+   * other, and trouble on our side must not count as guessing.
+   */
+  readonly inTrouble?: (login: string) => boolean
+}
+
+const goOn: Verdict = { status: 0, rule: 'ok' }
+
+export function createPolicy(settings: PolicySettings, deps: PolicyDeps): Policy {
+  const { lists, clock, inTrouble = () => false } = deps
+  const windows = { windowMs: settings.policy_window, knownForMs: settings.policy_known_for }
+  const local = createLocalTries({ ...windows, memoryBytes: settings.policy_memory, clock })
+  const shared = deps.state?.commands && createSharedTries(deps.state.commands, windows)
+  const rules = rulesOf(settings)
+  const trusted = createNetworks(settings.policy_trusted_networks)
+  const longestSecs = Math.floor(settings.policy_tarpit_max / 1000)
+  let withoutStore = 0
+
+  function questionOf(attempt: Attempt): NamedQuestion {
+    const tallies = rules.flatMap(rule => tallyOf(rule, attempt, trusted.holds))
+    return attempt.remote === undefined ? { tallies } : { pair: pairOf(attempt), tallies }
+  }
+
+  async function judge(question: Question): Promise<readonly Counted[]> {
+    const mine = local.judgeNow(question)
+    if (!shared) return mine
+    const all = await shared.judge(question)
+    if (all) return all
+    withoutStore++
+    // Others let in tries that this copy does not see: it lets in half of what all would.
+    return mine.map(({ count, limit }) => ({ count, limit: Math.ceil(limit / 2) }))
+  }
+
+  async function allow(attempt: Attempt): Promise<Verdict> {
+    if (lists.find(attempt, 'allow')) return { status: 0, rule: 'allow list' }
+    if (lists.find(attempt, 'block')) return { status: -1, rule: 'block list' }
+    const question = questionOf(attempt)
+    const counted = await judge(question)
+    const full = counted.findIndex(isReached)
+    if (full >= 0) return { status: -1, rule: question.tallies[full]?.rule ?? '' }
+    return counted.reduce<Verdict>((worst, { count }, i) => {
+      const tally = question.tallies[i]
+      if (count === undefined || tally === undefined || tally.tarpit === 0) return worst
+      const extra = counted[i] === undefined ? 0 : (counted[i]?.limit ?? 0) - tally.limit
+      const secs = Math.min(longestSecs, count - tally.tarpit - Math.max(0, extra) + 1)
+      return secs > worst.status ? { status: secs, rule: tally.rule } : worst
+    }, goOn)
+  }
+
+  async function report(told: Report): Promise<void> {
+    if (told.policyReject || told.failType === 'policy') return
+    const { tallies, pair } = questionOf(told)
+    const outcome: Outcome = told.success
+      ? {
+          succeeded: true,
+          pair,
+          failed: [],
+          forgiven: tallies.filter(isOfUser),
+          allowances: allowancesOf(tallies, told.login),
+        }
+      : isGuess(told) && !inTrouble(told.login)
+        ? { succeeded: false, pair, failed: tallies, forgiven: [], allowances: [] }
+        : { succeeded: false, pair, failed: [], forgiven: tallies.filter(isOfUser), allowances: [] }
+    local.recordNow(outcome)
+    await shared?.record(outcome)
+  }
+
+  return {
+    lists,
+    allow,
+    report: async told => report(told),
+    reset: async of => {
+      const groups = groupsOf(rules, of)
+      await local.forget(groups)
+      await shared?.forget(groups)
+    },
+    counts: async of => {
+      const named = rules.flatMap(rule => groupsOf([rule], of).map(group => ({ rule: rule.name, group })))
+      const counts = await (shared ?? local).counts(named.map(({ group }) => group))
+      return Object.fromEntries(named.map(({ rule }, i) => [rule, counts[i] ?? 0]))
+    },
+    figures: () => ({ groups: local.groups, pairs: local.pairs, bytes: local.bytes, withoutStore }),
+  }
+}
+
+interface NamedQuestion extends Question {
+  readonly tallies: readonly NamedTally[]
+}
+
+const isOfUser = ({ countsAtOnce }: Tally): boolean => countsAtOnce
+
+/** Who logs in is known at the place: an office is not one address full of guessers. */
+function allowancesOf(tallies: readonly Tally[], login: string): Outcome['allowances'] {
+  const groups = tallies.flatMap(({ allowance }) => allowance ?? [])
+  return groups.map(group => ({ group, member: login }))
+}
+
+interface NamedTally extends Tally {
+  readonly rule: string
+  readonly tarpit: number
+}
+
+function tallyOf(rule: PolicyRule, attempt: Attempt, isTrusted: (address: string) => boolean): NamedTally[] {
+  const { remote } = attempt
+  if (rule.about === 'place' && (remote === undefined || isTrusted(remote))) return []
+  const group = rule.groupOf(attempt)
+  if (group === undefined) return []
+  return [
+    {
+      rule: rule.name,
+      group: `${rule.name} ${group}`,
+      member: rule.memberOf(attempt),
+      limit: rule.reject,
+      tarpit: rule.tarpit,
+      ...(rule.about === 'place' && { allowance: `good ${rule.name} ${group}` }),
+      forKnown: rule.forKnown,
+      countsAtOnce: rule.about === 'user',
+    },
+  ]
+}
+
+/** The rules with the operator's limits, without those that are off. */
+function rulesOf(settings: PolicySettings): readonly PolicyRule[] {
+  return policyRules
+    .map(rule => ({
+      ...rule,
+      tarpit: settings[`policy_${rule.name}_tarpit`],
+      reject: settings[`policy_${rule.name}_reject`],
+    }))
+    .filter(({ tarpit, reject }) => tarpit > 0 || reject > 0)
+}
+
+const pairOf = (attempt: Attempt): string => `${homeOf(attempt)} ${attempt.login}`
+
+/** Which failures say that somebody guessed. 2.3 gives no reason. */
+const isGuess = ({ failType }: Report): boolean =>
+  failType === '' || failType === 'credentials' || failType === 'account'
+
+function groupsOf(
+  rules: readonly PolicyRule[],
+  { login, remote }: { readonly login?: string; readonly remote?: string },
+): string[] {
+  return rules.flatMap(rule => {
+    const named = rule.about === 'user' ? login !== undefined : login === undefined && remote !== undefined
+    if (!named || (rule.forKnown && remote === undefined)) return []
+    const group = rule.groupOf({ login: login ?? '', pwhash: '', ...(remote !== undefined && { remote }) })
+    return group === undefined ? [] : [`${rule.name} ${group}`]
+  })
+}

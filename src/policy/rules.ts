@@ -1,0 +1,113 @@
+// The rules, one row each: what is counted together, what counts as one, and from how many on it is too much.
+
+import type { Attempt } from './attempt.js'
+import { networkOf } from './attempt.js'
+
+export interface PolicyRule {
+  readonly name: string
+  /** For `homing config dump`. */
+  readonly description: string
+  /** From so many on each further one waits a second longer; 0: never. */
+  readonly tarpit: number
+  /** From so many on none is let in; 0: never. */
+  readonly reject: number
+  /**
+   * `user`: whoever guesses one user's password, from wherever; counted when it is let in. `place`: whoever guesses from
+   * one place; counted when it failed, and not asked of trusted places.
+   */
+  readonly about: 'user' | 'place'
+  /** A user who has logged in from this network before is asked the rules for known pairs, everybody else the others. */
+  readonly forKnown: boolean
+  /** What is counted together; undefined: the rule does not concern this attempt. */
+  groupOf(attempt: Attempt): string | undefined
+  /** What counts as one, however often it comes: a retried request, a phone that repeats an old password. */
+  memberOf(attempt: Attempt): string
+}
+
+const narrow = { ipv4: 24, ipv6: 64 }
+const wide = { ipv4: 16, ipv6: 48 }
+
+/** The network whose word on a user is remembered. */
+export const homeOf = ({ remote }: Attempt): string =>
+  remote === undefined ? '' : networkOf(remote, wideHome)
+const wideHome = { ipv4: 24, ipv6: 48 }
+
+const placeOf = (bits: typeof narrow) => (attempt: Attempt) =>
+  attempt.remote === undefined ? undefined : networkOf(attempt.remote, bits)
+
+const userAndPassword = ({ login, pwhash }: Attempt): string => `${pwhash} ${login}`
+
+export const policyRules = [
+  {
+    name: 'user_passwords',
+    description: 'different wrong passwords of one user',
+    tarpit: 5,
+    reject: 50,
+    about: 'user',
+    forKnown: false,
+    groupOf: ({ login }) => login,
+    memberOf: ({ pwhash }) => pwhash,
+  },
+  {
+    name: 'user_failures',
+    description: 'wrong passwords of one user, one that several networks try counted for each of them',
+    tarpit: 10,
+    reject: 80,
+    about: 'user',
+    forKnown: false,
+    groupOf: ({ login }) => login,
+    memberOf: attempt => `${attempt.pwhash} ${homeOf(attempt)}`,
+  },
+  {
+    name: 'known_passwords',
+    description: 'different wrong passwords of one user from a network that the user has logged in from',
+    tarpit: 10,
+    reject: 60,
+    about: 'user',
+    forKnown: true,
+    groupOf: attempt => `${homeOf(attempt)} ${attempt.login}`,
+    memberOf: ({ pwhash }) => pwhash,
+  },
+  {
+    name: 'address_failures',
+    description: 'wrong passwords from one address',
+    tarpit: 20,
+    reject: 100,
+    about: 'place',
+    forKnown: false,
+    groupOf: ({ remote }) => remote,
+    memberOf: userAndPassword,
+  },
+  {
+    name: 'network_failures',
+    description: 'wrong passwords from one network (/24, /64)',
+    tarpit: 100,
+    reject: 500,
+    about: 'place',
+    forKnown: false,
+    groupOf: placeOf(narrow),
+    memberOf: userAndPassword,
+  },
+  {
+    name: 'network_users',
+    description: 'users with wrong passwords from one network (/24, /64)',
+    tarpit: 40,
+    reject: 200,
+    about: 'place',
+    forKnown: false,
+    groupOf: placeOf(narrow),
+    memberOf: ({ login }) => login,
+  },
+  {
+    name: 'site_failures',
+    description: 'wrong passwords from one site (/16, /48)',
+    tarpit: 500,
+    reject: 2000,
+    about: 'place',
+    forKnown: false,
+    groupOf: placeOf(wide),
+    memberOf: userAndPassword,
+  },
+] as const satisfies readonly PolicyRule[]
+
+export type RuleName = (typeof policyRules)[number]['name']

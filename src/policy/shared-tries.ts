@@ -1,0 +1,114 @@
+// Tries in Valkey, for several copies: one script a question, so that no two copies let in the same last try.
+
+import type { ValkeyCommands } from '../state/state-store.js'
+import { type Counted, MOST_MEMBERS, type Question, type TryStore } from './try-store.js'
+
+export interface SharedTriesOptions {
+  readonly windowMs: number
+  readonly knownForMs: number
+}
+
+/** Sorted sets: member → when it was seen last, in the store's own time. */
+const JUDGE = `
+local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local window = tonumber(ARGV[1]); local n = tonumber(ARGV[2])
+local known = (ARGV[3] == '1' and redis.call('EXISTS', KEYS[1]) == 1) and 1 or 0
+local reply = {}; local full = false
+for i = 0, n - 1 do
+  local a = 3 + i * 5
+  local group, allowance = KEYS[2 + i * 2], KEYS[3 + i * 2]
+  local member, limit, forKnown = ARGV[a + 1], tonumber(ARGV[a + 2]), tonumber(ARGV[a + 3])
+  if forKnown ~= known then
+    reply[#reply + 1] = -1; reply[#reply + 1] = limit
+  else
+    redis.call('ZREMRANGEBYSCORE', group, '-inf', now - window)
+    local count = redis.call('ZCARD', group)
+    if redis.call('ZSCORE', group, member) then count = count - 1 end
+    local allowed = limit
+    if ARGV[a + 5] == '1' then
+      redis.call('ZREMRANGEBYSCORE', allowance, '-inf', now - window)
+      allowed = allowed + redis.call('ZCARD', allowance)
+    end
+    if limit > 0 and count >= allowed then full = true end
+    reply[#reply + 1] = count; reply[#reply + 1] = allowed
+  end
+end
+if not full then
+  for i = 0, n - 1 do
+    local a = 3 + i * 5
+    if ARGV[a + 4] == '1' and tonumber(ARGV[a + 3]) == known then
+      redis.call('ZADD', KEYS[2 + i * 2], now, ARGV[a + 1]); redis.call('PEXPIRE', KEYS[2 + i * 2], window)
+    end
+  end
+end
+return reply`
+
+const RECORD = `
+local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local window = tonumber(ARGV[1]); local most = tonumber(ARGV[3])
+local known = (ARGV[4] == '1' and redis.call('EXISTS', KEYS[1]) == 1) and '1' or '0'
+for i = 2, #KEYS do
+  local a = 5 + (i - 2) * 2
+  local what, member = ARGV[a + 1], ARGV[a + 2]
+  if what == 'remove' then redis.call('ZREM', KEYS[i], member)
+  elseif what == 'add' or what == known then
+    if redis.call('ZCARD', KEYS[i]) < most or redis.call('ZSCORE', KEYS[i], member) then
+      redis.call('ZADD', KEYS[i], now, member); redis.call('PEXPIRE', KEYS[i], window)
+    end
+  end
+end
+if ARGV[5] == '1' then redis.call('SET', KEYS[1], '1', 'PX', ARGV[2]) end`
+
+export function createSharedTries(
+  commands: ValkeyCommands,
+  { windowMs, knownForMs }: SharedTriesOptions,
+): TryStore {
+  const groupKey = (group: string) => commands.keyOf(`try:${group}`)
+  const pairKey = (pair: string | undefined) => commands.keyOf(`known:${pair ?? ''}`)
+  const window = String(windowMs)
+  return {
+    judge: async ({ pair, tallies }: Question) => {
+      const keys = tallies.flatMap(({ group, allowance }) => [groupKey(group), groupKey(allowance ?? '')])
+      const args = tallies.flatMap(({ member, limit, forKnown, countsAtOnce, allowance }) => [
+        member,
+        String(limit),
+        forKnown ? '1' : '0',
+        countsAtOnce ? '1' : '0',
+        allowance === undefined ? '0' : '1',
+      ])
+      const head = [window, String(tallies.length), pair === undefined ? '0' : '1']
+      const answer = await commands.run(JUDGE, [pairKey(pair), ...keys], [...head, ...args])
+      return answer.answered ? countedOf(answer.value, tallies.length) : undefined
+    },
+    record: async ({ pair, succeeded, failed, forgiven, allowances }) => {
+      const all = [
+        ...failed.map(({ group, member, forKnown }) => [forKnown ? '1' : '0', group, member] as const),
+        ...forgiven.map(({ group, member }) => ['remove', group, member] as const),
+        ...allowances.map(({ group, member }) => ['add', group, member] as const),
+      ]
+      const hasPair = pair === undefined ? '0' : '1'
+      const head = [window, String(knownForMs), String(MOST_MEMBERS), hasPair, succeeded ? hasPair : '0']
+      await commands.run(
+        RECORD,
+        [pairKey(pair), ...all.map(([, group]) => groupKey(group))],
+        [...head, ...all.flatMap(([what, , member]) => [what, member])],
+      )
+    },
+    counts: async groups => {
+      const answers = await Promise.all(groups.map(group => commands.send(['ZCARD', groupKey(group)])))
+      return answers.map(answer => (answer.answered ? Number(answer.value) : 0))
+    },
+    forget: async groups => {
+      if (groups.length > 0) await commands.send(['DEL', ...groups.map(groupKey)])
+    },
+  }
+}
+
+/** A reply of another form is no reply. */
+function countedOf(value: unknown, tallies: number): readonly Counted[] | undefined {
+  if (!Array.isArray(value) || value.length !== 2 * tallies) return undefined
+  return Array.from({ length: tallies }, (_, i) => {
+    const count = Number(value[2 * i])
+    return { count: count < 0 ? undefined : count, limit: Number(value[2 * i + 1]) }
+  })
+}

@@ -1,0 +1,52 @@
+// Where tries are counted: in this process, or in a store that all copies share.
+
+/** One group of one rule, as an attempt meets it. */
+export interface Tally {
+  readonly group: string
+  /** What this attempt counts as. */
+  readonly member: string
+  /** So many in the window, and no more is let in. */
+  readonly limit: number
+  /** The limit is higher by as many as stand in this group: users who are known at that place. */
+  readonly allowance?: string
+  /** Asked of attempts whose user is known at that network, or of the others. */
+  readonly forKnown: boolean
+  /** Counted when the attempt is let in, so that many at once do not all get past. */
+  readonly countsAtOnce: boolean
+}
+
+export interface Question {
+  /** The pair of user and network; whether it is known decides which tallies count. */
+  readonly pair?: string
+  readonly tallies: readonly Tally[]
+}
+
+export interface Counted {
+  /** How many there are in the tally's group, this attempt not among them; undefined: the tally does not count. */
+  readonly count: number | undefined
+  readonly limit: number
+}
+
+export interface Outcome {
+  /** The pair of user and network; known from now on after a success. */
+  readonly pair: string | undefined
+  /** What is counted: of a known user's failures only what is for known ones. */
+  readonly failed: readonly Pick<Tally, 'group' | 'member' | 'forKnown'>[]
+  /** What was counted at once and is not held against anybody. */
+  readonly forgiven: readonly Pick<Tally, 'group' | 'member'>[]
+  /** The user, among those who are known at these places. */
+  readonly allowances: readonly { readonly group: string; readonly member: string }[]
+  readonly succeeded: boolean
+}
+
+export interface TryStore {
+  /** In the order of the tallies. Counts what counts at once unless a limit is reached. undefined: no answer in time. */
+  judge(question: Question): Promise<readonly Counted[] | undefined>
+  record(outcome: Outcome): Promise<void>
+  /** How many stand in these groups. */
+  counts(groups: readonly string[]): Promise<readonly number[]>
+  forget(groups: readonly string[]): Promise<void>
+}
+
+/** More members of a group are not remembered: no limit is higher. */
+export const MOST_MEMBERS = 4096
