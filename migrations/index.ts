@@ -3,12 +3,14 @@
 import type { Migration } from '../src/database/migration.js'
 import { proxyLocalAndMasterUsers } from './0001-proxy-local-and-master-users.js'
 import { changesAndCopies } from './0002-changes-and-copies.js'
+import { policyLists } from './0004-policy-lists.js'
 import { loginEvents } from './0005-login-events.js'
 import { imports } from './0006-imports.js'
 
 export const migrations: readonly Migration[] = [
   proxyLocalAndMasterUsers,
   changesAndCopies,
+  policyLists,
   loginEvents,
   imports,
 ]

@@ -1,5 +1,6 @@
 // The composition root: a configuration in, a service that starts and stops out.
 
+import { randomBytes } from 'node:crypto'
 import type { AuthCache } from './cache/auth-cache.js'
 import { createCacheControl } from './cache/cache-control.js'
 import { statsLines } from './cache/cache-stats.js'
@@ -15,6 +16,13 @@ import { type Engine, openEngine } from './engine.js'
 import { systemClock } from './model/clock.js'
 import { ConfigError } from './model/config-error.js'
 import { createUsernameRules } from './model/username.js'
+import { loginOf } from './policy/attempt.js'
+import type { PolicyHashRules } from './policy/password-hash.js'
+import { createPolicy } from './policy/policy.js'
+import { createPolicyServer, type PolicyServer } from './policy/policy-server.js'
+import { RecentNames } from './policy/recent-names.js'
+import { openStoredLists } from './policy/stored-lists.js'
+import { checkedVerify } from './protocols/checked-verify.js'
 import { type DictListener, openDictListeners } from './protocols/dict/dict-server.js'
 import { doors } from './protocols/http/doors.js'
 import {
@@ -72,10 +80,12 @@ export async function startService(config: HomingConfig): Promise<Service> {
   const dovecots = openDovecotCaches(settings)
   const state = await openState(settings, { warn })
   let shared: SharedCache | undefined
+  const trouble = new RecentNames()
   let recorder: LoginRecorder | undefined
   const engine = await openEngine(running, {
     report: event => {
       report(event)
+      if (event.question === 'verify' && event.result === 'internal_failure') trouble.add(loginOf(event.user))
       recorder?.record(event)
     },
     warn,
@@ -106,9 +116,13 @@ export async function startService(config: HomingConfig): Promise<Service> {
       isConfigGood,
     }),
   )
+  const policy = openPolicy()
   let stopping = false
   const services: Services = {
     auth: engine.auth,
+    ...(policy && { policy }),
+    ...(policy &&
+      settings.policy_check && { verify: checkedVerify(engine.auth, policy, hashRules(settings)) }),
     caches: createCacheControl({
       copies: engine.database.copies,
       state,
@@ -134,7 +148,11 @@ export async function startService(config: HomingConfig): Promise<Service> {
   let dicts: readonly DictListener[] = []
   const closeAll = () =>
     closeEverything(
-      { listeners: [...(open ? [open] : []), ...dicts], recorder, others: [shared, state] },
+      {
+        listeners: [...(open ? [open] : []), ...dicts],
+        recorder,
+        others: [shared, policy && { close: async () => policy.stored.close() }, state],
+      },
       engine,
       logger,
       settings.shutdown_timeout,
@@ -182,6 +200,27 @@ export async function startService(config: HomingConfig): Promise<Service> {
     throw error
   }
 
+  function openPolicy(): PolicyServer | undefined {
+    if (settings.policy_listen.length === 0 && !settings.policy_check) return undefined
+    const stored = openStoredLists(engine.database.policyLists, { clock: systemClock, warn })
+    const policy = createPolicy(settings, {
+      clock: systemClock,
+      lists: stored.lists,
+      state,
+      inTrouble: login => trouble.has(login),
+    })
+    const server = createPolicyServer(policy, stored, {
+      refused: ({ login, remote }, rule) =>
+        log.warn(
+          { user: login, remote_ip: remote, rule },
+          'logins are refused by the policy (told once a minute)',
+        ),
+      reportBug: (where, error) => services.reportBug(where, error),
+    })
+    metrics.watchPolicy(server.counts)
+    return server
+  }
+
   function startSharing(cache: AuthCache): SharedCache {
     const { databases, database } = engine
     const others = databases.opened().filter(other => other !== database)
@@ -225,6 +264,15 @@ export async function startService(config: HomingConfig): Promise<Service> {
     log.info('stopping')
     await new Promise(resolve => setTimeout(resolve, settings.shutdown_delay))
     await closeAll()
+  }
+}
+
+/** Without a nonce passwords are counted under one of this process. */
+function hashRules(settings: HomingConfig['settings']): PolicyHashRules {
+  return {
+    nonce: settings.auth_policy_hash_nonce || randomBytes(16).toString('hex'),
+    mech: settings.auth_policy_hash_mech,
+    truncateBits: settings.auth_policy_hash_truncate,
   }
 }
 

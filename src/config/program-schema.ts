@@ -7,6 +7,7 @@ import { settings, text } from '../model/setting.js'
 import { usernameSettings } from '../model/username.js'
 import { passdbDrivers } from '../passdb/drivers.js'
 import { passwordSettings } from '../password/password-settings.js'
+import { policySettings } from '../policy/policy-settings.js'
 import { dictSettings } from '../protocols/dict/dict-settings.js'
 import { httpSettings } from '../protocols/http/http-settings.js'
 import { stateSettings } from '../state/state-settings.js'
@@ -31,6 +32,7 @@ const programSettings = settings({
   ...cacheSettings.properties,
   ...passwordSettings.properties,
   ...stateSettings.properties,
+  ...policySettings.properties,
   ...dovecotSettings.properties,
   ...logSettings.properties,
   ...loginEventSettings.properties,

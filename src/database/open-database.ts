@@ -15,6 +15,7 @@ import { type DatabaseLocation, parseDatabaseUrl } from './database-url.js'
 import { type LoginEvents, loginEventsIn } from './login-events.js'
 import type { MigrateOptions, MigrationOutcome } from './migrate.js'
 import { openAccountTable } from './open-account-table.js'
+import { type PolicyListTable, policyListsIn } from './policy-lists.js'
 import { type AccountChange, createChanges } from './record-change.js'
 import type { SqlDatabase } from './sql-database.js'
 
@@ -43,6 +44,7 @@ export interface Database extends AccountSource {
   readonly loginEvents: LoginEvents
   /** For metrics. */
   figures(): DatabaseFigures
+  readonly policyLists: PolicyListTable
   /** Brings the database to this version of the program, or says what that would do. */
   migrate(options?: MigrateOptions): Promise<MigrationOutcome>
   /** What cannot work as it is stored, by user. Throws DatabaseError when it breaks off. */
@@ -123,6 +125,7 @@ function openDatabase(
       const connections = pool?.()
       return { ...statements.counts, ...(connections && { pool: connections }) }
     },
+    policyLists: policyListsIn(open),
     migrate: async options => {
       const [database, { migrate }] = await Promise.all([open(), import('./migrate.js')])
       return migrate(database, options)

@@ -17,8 +17,11 @@ const KNOWN_SHARE = 1 / 3
 const GROUP_BYTES = 170
 const PAIR_BYTES = 130
 
-/** The hash of a member and the second when it came last, one after the other. */
+/** When it was last swept, in seconds; then of each member the hash and the second when it came last. */
 type Group = number[]
+
+/** So often in a window a group is swept of what is too old: what counts a little longer does no harm. */
+const SWEEPS = 60
 
 export interface LocalTries extends TryStore {
   /** Without waiting. */
@@ -43,6 +46,7 @@ export function createLocalTries({
   let groupBytes = 0
   const seconds = () => Math.floor(clock.now() / 1000)
   const windowSecs = Math.ceil(windowMs / 1000)
+  const sweepSecs = windowSecs / SWEEPS
 
   function isKnown(pair: string | undefined): boolean {
     const since = pair === undefined ? undefined : pairs.get(pair)
@@ -54,13 +58,16 @@ export function createLocalTries({
     if (!group) return 0
     dropOld(name, group)
     const isThere = without !== undefined && placeOf(group, without) >= 0
-    return group.length / 2 - (isThere ? 1 : 0)
+    return sizeOf(group) - (isThere ? 1 : 0)
   }
 
   function dropOld(name: string, group: Group): void {
-    const oldest = seconds() - windowSecs
-    let kept = 0
-    for (let i = 0; i < group.length; i += 2) {
+    const now = seconds()
+    if (now - (group[0] ?? 0) < sweepSecs) return
+    group[0] = now
+    const oldest = now - windowSecs
+    let kept = 1
+    for (let i = 1; i < group.length; i += 2) {
       if ((group[i + 1] ?? 0) <= oldest) continue
       group[kept] = group[i] ?? 0
       group[kept + 1] = group[i + 1] ?? 0
@@ -73,7 +80,7 @@ export function createLocalTries({
   }
 
   function add(name: string, member: number): void {
-    const group = groups.get(name) ?? []
+    const group = groups.get(name) ?? [seconds()]
     // Now the youngest.
     if (groups.delete(name)) groupBytes -= bytesOf(name, group)
     groups.set(name, group)
@@ -81,7 +88,7 @@ export function createLocalTries({
     dropOld(name, group)
     const place = placeOf(group, member)
     if (place >= 0) group[place + 1] = seconds()
-    else if (group.length / 2 < MOST_MEMBERS) {
+    else if (sizeOf(group) < MOST_MEMBERS) {
       groupBytes -= bytesOf(name, group)
       group.push(member, seconds())
       groupBytes += bytesOf(name, group)
@@ -107,7 +114,7 @@ export function createLocalTries({
     groupBytes -= bytesOf(name, group)
     group.splice(place, 2)
     groupBytes += bytesOf(name, group)
-    if (group.length === 0) drop(name, group)
+    if (sizeOf(group) === 0) drop(name, group)
   }
 
   function judgeNow({ pair, tallies }: Question): readonly Counted[] {
@@ -166,10 +173,12 @@ export const isReached = ({ count, limit }: Counted): boolean =>
 
 /** An array has room to grow once it has grown. */
 const bytesOf = (name: string, { length }: Group): number =>
-  GROUP_BYTES + name.length + (length <= 2 ? 16 : 8 * (1.5 * length + 16))
+  GROUP_BYTES + name.length + (length <= 3 ? 24 : 8 * (1.5 * length + 16))
+
+const sizeOf = (group: Group): number => (group.length - 1) / 2
 
 function placeOf(group: Group, member: number): number {
-  for (let i = 0; i < group.length; i += 2) if (group[i] === member) return i
+  for (let i = 1; i < group.length; i += 2) if (group[i] === member) return i
   return -1
 }
 

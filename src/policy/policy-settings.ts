@@ -6,7 +6,7 @@ import { policyRules, type RuleName } from './rules.js'
 
 type Limits = { [K in `policy_${RuleName}_${'tarpit' | 'reject'}`]: TUnsafe<number> }
 
-const bounds = { minimum: 0, maximum: 4000 }
+const bounds = { minimum: 0, maximum: 2000 }
 
 /** Two settings for each rule. */
 const limits = Object.fromEntries(

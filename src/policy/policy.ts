@@ -63,8 +63,10 @@ export function createPolicy(settings: PolicySettings, deps: PolicyDeps): Policy
   let withoutStore = 0
 
   function questionOf(attempt: Attempt): NamedQuestion {
-    const tallies = rules.flatMap(rule => tallyOf(rule, attempt, trusted.holds))
-    return attempt.remote === undefined ? { tallies } : { pair: pairOf(attempt), tallies }
+    const { remote } = attempt
+    const hasPlace = remote !== undefined && !trusted.holds(remote)
+    const tallies = rules.flatMap(rule => (rule.about === 'user' || hasPlace ? tallyOf(rule, attempt) : []))
+    return remote === undefined ? { tallies } : { pair: pairOf(attempt), tallies }
   }
 
   async function judge(question: Question): Promise<readonly Counted[]> {
@@ -146,9 +148,7 @@ interface NamedTally extends Tally {
   readonly tarpit: number
 }
 
-function tallyOf(rule: PolicyRule, attempt: Attempt, isTrusted: (address: string) => boolean): NamedTally[] {
-  const { remote } = attempt
-  if (rule.about === 'place' && (remote === undefined || isTrusted(remote))) return []
+function tallyOf(rule: PolicyRule, attempt: Attempt): NamedTally[] {
   const group = rule.groupOf(attempt)
   if (group === undefined) return []
   return [

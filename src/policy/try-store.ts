@@ -49,4 +49,4 @@ export interface TryStore {
 }
 
 /** More members of a group are not remembered: no limit is higher. */
-export const MOST_MEMBERS = 4096
+export const MOST_MEMBERS = 2048

@@ -2,6 +2,7 @@
 
 import type { Auth } from '../auth/auth.js'
 import type { CacheControl } from '../cache/cache-control.js'
+import type { PolicyServer } from '../policy/policy-server.js'
 
 /** `degraded`: we answer, but a database does not. `stopping`: finish what is under way, send nothing new. */
 export type Readiness = 'ready' | 'degraded' | 'stopping'
@@ -10,6 +11,10 @@ export interface Services {
   readonly auth: Auth
   /** The auth caches of all copies, and those of Dovecot itself. */
   readonly caches: CacheControl
+  /** `authenticate`, asked of the policy first where policy_check says so. */
+  readonly verify?: Auth['authenticate']
+  /** Absent: there is no policy. */
+  readonly policy?: PolicyServer | undefined
   /** Answers within a second, whatever the databases do. */
   readiness(): Promise<Readiness>
   /** The metrics in Prometheus' text format, and its content type. */

@@ -4,6 +4,7 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { AuthEvent } from '../model/auth-event.js'
 import { finalResults } from '../model/passdb-result.js'
 import { createHistogram } from './histogram.js'
+import { type PolicyMetrics, registerPolicy } from './policy-metrics.js'
 
 const questions = ['verify', 'lookup', 'userdb'] as const
 
@@ -32,6 +33,8 @@ export interface Metrics {
   watchCache(figures: () => CacheFigures): void
   /** From now on it is among the metrics for how long changes of accounts were not read; undefined: they never were. */
   watchChanges(behindMs: () => number | undefined): void
+  /** From now on the policy's figures are among the metrics. */
+  watchPolicy(figures: () => PolicyMetrics): void
   /** Counts one answered question. Cheap: a few additions. */
   countAuth(event: AuthEvent): void
   /** Counts an exception that should never have happened. */
@@ -90,6 +93,7 @@ export function createMetrics(): Metrics {
     watch: format => {
       watched.push(format)
     },
+    watchPolicy: figures => registerPolicy(registry, figures),
     watchCache: figures => registerCache(registry, figures),
     watchChanges: behindMs => registerChanges(registry, behindMs),
     countBug: () => {

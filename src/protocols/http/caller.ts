@@ -1,6 +1,7 @@
 // Which callers may ask at all, and which may see a stored hash.
 
 import { createHash, timingSafeEqual } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 
 /**
@@ -50,6 +51,26 @@ function createTokens(read: () => string): () => readonly Buffer[] | undefined {
     digests = now === '' ? undefined : lines.map(line => digest(`Bearer ${line}`))
     return digests
   }
+}
+
+/** For doors whose callers send a key as they can: `X-API-Key`, Basic's password, or a Bearer token. */
+export function createKeyCheck(readKey: () => string): (headers: IncomingHttpHeaders) => boolean {
+  const keys = createTokens(readKey)
+  return headers => {
+    const wanted = keys()
+    if (wanted === undefined) return true
+    const given = digest(`Bearer ${keyOf(headers)}`)
+    return wanted.filter(key => timingSafeEqual(given, key)).length > 0
+  }
+}
+
+function keyOf({ authorization = '', 'x-api-key': key }: IncomingHttpHeaders): string {
+  if (typeof key === 'string') return key
+  const bearer = /^bearer +(.*)$/i.exec(authorization)?.[1]
+  if (bearer !== undefined) return bearer
+  const basic = /^basic +([A-Za-z0-9+/]+=*) *$/i.exec(authorization)?.[1]
+  const pair = Buffer.from(basic ?? '', 'base64').toString('utf8')
+  return pair.slice(pair.indexOf(':') + 1)
 }
 
 /** 401 for everybody else, before a byte of the body is read. */

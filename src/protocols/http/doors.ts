@@ -2,5 +2,6 @@
 
 import type { Door } from './door.js'
 import { passdbDoor } from './passdb-door.js'
+import { policyDoor } from './policy-door.js'
 
-export const doors: readonly Door[] = [passdbDoor]
+export const doors: readonly Door[] = [passdbDoor, policyDoor]

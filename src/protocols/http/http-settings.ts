@@ -1,7 +1,7 @@
 import type { Static } from 'typebox'
 import { parseNetwork } from '../../model/networks.js'
 import { secret, settings, size, text, time, words } from '../../model/setting.js'
-import { tlsSettings } from './tls-settings.js'
+import { doorTlsSettings, tlsSettings } from './tls-settings.js'
 
 function noNetworkAmong(entries: readonly string[]): string | undefined {
   const odd = entries.find(entry => parseNetwork(entry) === undefined)
@@ -31,7 +31,15 @@ export const httpSettings = settings({
     'what Dovecot sends as `client_secret`; several, one a line, as for api_token. Empty: the api_token',
     { check: onlyEmptyLines, reloads: true },
   ),
+  policy_listen: words(
+    'addresses of the auth-policy server, for auth_policy_server_url: `127.0.0.1:4001`. Empty: there is none',
+  ),
+  policy_api_key: secret(
+    'what its callers send as `X-API-Key`, as the password of Basic, or as a Bearer token; one a line, as api_token',
+    { check: onlyEmptyLines, reloads: true },
+  ),
   ...tlsSettings.properties,
+  ...doorTlsSettings('policy_'),
   unix_listener_mode: text('permissions of unix sockets, octal', '0660'),
   http_request_body_limit: size('a larger request body is answered with 413', '64k'),
   http_request_timeout: time('a request must have arrived within this time', '5 secs'),

@@ -40,7 +40,7 @@ export function passdbRoutes(
   app: FastifyInstance,
   { services, maySeeCredentials, mayStateAddress }: PassdbRoutesOptions,
 ): void {
-  const { auth } = services
+  const { auth, verify = auth.authenticate } = services
   const answer = createAnswer(mayStateAddress)
 
   app.post<{ Body: VerifyRequestBody }>(
@@ -48,7 +48,8 @@ export function passdbRoutes(
     { schema: { body: verifyRequestSchema, response: passdbReplies } },
     (request, reply) => {
       const password = new Password(passwordBytes(request.body.password, request.bodyEncoding))
-      return answer(request, request.body, reply, incoming => auth.authenticate(incoming, password))
+      const ask = request.body.policy_checked ? auth.authenticate : verify
+      return answer(request, request.body, reply, incoming => ask(incoming, password))
     },
   )
 

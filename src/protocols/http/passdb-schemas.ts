@@ -31,7 +31,7 @@ export const lookupRequestSchema = {
 export const verifyRequestSchema = {
   type: 'object',
   required: ['user', 'password'],
-  properties: { ...lookupProperties, password: text },
+  properties: { ...lookupProperties, password: text, policy_checked: flag },
 } as const
 
 /** A body that the schema lets through. */

@@ -1,0 +1,49 @@
+// What Dovecot and weakforced's clients send → what a policy is asked. Pure.
+// Source: auth-policy.c, Dovecot 2.3.19 and 2.4.1; weakforced's HTTP API.
+
+import { type Attempt, addressOf, loginOf, type Report } from './attempt.js'
+
+export type Body = Readonly<Record<string, unknown>>
+
+type Wrong = { readonly wrong: string }
+
+export function readAttempt(body: Body): Attempt | Wrong {
+  const { login, remote = '', pwhash = '' } = body
+  if (typeof login !== 'string') return { wrong: 'login is missing' }
+  if (typeof remote !== 'string') return { wrong: 'remote is no text' }
+  if (typeof pwhash !== 'string') return { wrong: 'pwhash is no text' }
+  const address = addressOf(remote)
+  return {
+    login: loginOf(login),
+    pwhash: pwhash.slice(0, LONGEST_HASH).toLowerCase(),
+    ...(address !== undefined && { remote: address }),
+  }
+}
+
+const LONGEST_HASH = 128
+
+export function readReport(body: Body): Report | Wrong {
+  const attempt = readAttempt(body)
+  if ('wrong' in attempt) return attempt
+  const { success, policy_reject, fail_type } = body
+  if (typeof success !== 'boolean') return { wrong: 'success is neither true nor false' }
+  return {
+    ...attempt,
+    success,
+    policyReject: policy_reject === true,
+    failType: typeof fail_type === 'string' ? fail_type : '',
+  }
+}
+
+/** Whom reset and getDBStats mean. */
+export function readSubject(body: Body): { readonly login?: string; readonly remote?: string } | Wrong {
+  const { login, ip } = body
+  const isGiven = (value: unknown): value is string => typeof value === 'string' && value !== ''
+  const address = isGiven(ip) ? addressOf(ip) : undefined
+  if (isGiven(ip) && address === undefined) return { wrong: 'ip is no address' }
+  if (!isGiven(login) && address === undefined) return { wrong: 'neither login nor ip is named' }
+  return {
+    ...(isGiven(login) && { login: loginOf(login) }),
+    ...(address !== undefined && { remote: address }),
+  }
+}

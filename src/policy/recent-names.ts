@@ -1,0 +1,21 @@
+// Names of the last minute; the oldest go first when there are many.
+
+const KEPT_MS = 60_000
+const MOST = 20_000
+
+export class RecentNames {
+  readonly #at = new Map<string, number>()
+
+  add(name: string): void {
+    if (name === '') return
+    this.#at.delete(name)
+    this.#at.set(name, performance.now())
+    const [oldest] = this.#at.keys()
+    if (this.#at.size > MOST && oldest !== undefined) this.#at.delete(oldest)
+  }
+
+  has(name: string): boolean {
+    const at = this.#at.get(name)
+    return at !== undefined && performance.now() - at < KEPT_MS
+  }
+}

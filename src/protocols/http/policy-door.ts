@@ -1,0 +1,71 @@
+// The auth-policy server: what Dovecot's auth_policy_server_url and weakforced's clients speak.
+
+import { Buffer } from 'node:buffer'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Body } from '../../policy/read-request.js'
+import type { Services } from '../services.js'
+import { createKeyCheck } from './caller.js'
+import type { Door } from './door.js'
+import { type CommandReply, policyCommands } from './policy-commands.js'
+
+export const policyDoor: Door = {
+  name: 'policy',
+  listenSetting: 'policy_listen',
+  secretSettings: ['policy_api_key'],
+  mount(app, { services, settings }) {
+    const mayAsk = createKeyCheck(() => settings.policy_api_key)
+    app.addHook('onRequest', async (request, reply) => {
+      if (mayAsk(request.headers)) return
+      return send(reply.header('www-authenticate', 'Basic realm="homing"'), {
+        code: 401,
+        body: { status: 'failure', reason: 'the key is missing or wrong' },
+      })
+    })
+    app.setErrorHandler(errorHandler(services))
+    policyRoutes(app, services)
+  },
+}
+
+/** `/?command=NAME` and `/command/NAME`. */
+function policyRoutes(app: FastifyInstance, services: Services): void {
+  const answer = async (name: string | undefined, request: FastifyRequest, reply: FastifyReply) => {
+    const command =
+      name !== undefined && Object.hasOwn(policyCommands, name) ? policyCommands[name] : undefined
+    const { policy } = services
+    if (!command || !policy)
+      return send(reply, { code: 404, body: { status: 'failure', reason: 'no such command' } })
+    if (command.method === 'POST' && request.method === 'GET') {
+      return send(reply, { code: 405, body: { status: 'failure', reason: 'this command is a POST' } })
+    }
+    return send(reply, await command.run(policy, (request.body ?? {}) as Body, Math.floor(Date.now() / 1000)))
+  }
+  for (const method of ['GET', 'POST'] as const) {
+    app.route<{ Querystring: { command?: string } }>({
+      method,
+      url: '/',
+      handler: (request, reply) => answer(request.query.command, request, reply),
+    })
+    app.route<{ Params: { name: string } }>({
+      method,
+      url: '/command/:name',
+      handler: (request, reply) => answer(request.params.name, request, reply),
+    })
+  }
+}
+
+/** As bytes: Fastify would add a charset to the media type, which some clients compare to the letter. */
+function send(reply: FastifyReply, { code = 200, body }: CommandReply): FastifyReply {
+  return reply
+    .code(code)
+    .header('content-type', 'application/json')
+    .send(Buffer.from(JSON.stringify(body)))
+}
+
+function errorHandler(services: Services) {
+  return (error: FastifyError, _request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const status = error.statusCode ?? 500
+    if (status >= 500) services.reportBug('policy', error)
+    const reason = status >= 500 ? 'internal error' : error.message
+    return send(reply, { code: status, body: { status: 'failure', reason } })
+  }
+}
