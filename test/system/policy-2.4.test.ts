@@ -1,0 +1,3 @@
+import { testPolicy } from './policy.suite.js'
+
+testPolicy('2.4')
