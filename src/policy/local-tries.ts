@@ -14,8 +14,10 @@ export interface LocalTriesOptions {
 /** Known pairs have a part of the memory for themselves: no attack pushes out whoever may not be locked out. */
 const KNOWN_SHARE = 1 / 3
 /** Measured (test/unit/policy/memory.test.ts): an entry of a Map with its key's string and its array. */
-const GROUP_BYTES = 170
-const PAIR_BYTES = 130
+const GROUP_BYTES = 280
+const PAIR_BYTES = 210
+/** So much is forgotten at once: the first entry of a Map is found slowly when many before it were deleted. */
+const LEFT_BEHIND = 0.9
 
 /** When it was last swept, in seconds; then of each member the hash and the second when it came last. */
 type Group = number[]
@@ -97,9 +99,18 @@ export function createLocalTries({
   }
 
   function shrink(): void {
+    if (groupBytes <= groupLimit) return
     for (const [name, group] of groups) {
-      if (groupBytes <= groupLimit) return
+      if (groupBytes <= groupLimit * LEFT_BEHIND) return
       drop(name, group)
+    }
+  }
+
+  function shrinkPairs(): void {
+    if (pairs.size <= mostPairs) return
+    for (const pair of pairs.keys()) {
+      if (pairs.size <= mostPairs * LEFT_BEHIND) return
+      pairs.delete(pair)
     }
   }
 
@@ -141,7 +152,7 @@ export function createLocalTries({
     if (!succeeded || pair === undefined) return
     pairs.delete(pair)
     pairs.set(pair, clock.now())
-    if (pairs.size > mostPairs) for (const [oldest] of pairs) if (pairs.delete(oldest)) break
+    shrinkPairs()
   }
 
   return {
