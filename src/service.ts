@@ -161,7 +161,10 @@ export async function startService(config: HomingConfig): Promise<Service> {
     await Promise.all([migrateEmbedded(engine, log), engine.verifier.warmUp()])
     log.info({ implementations: engine.verifier.describe() }, 'password schemes')
     if (cache) shared = startSharing(cache)
-    if (shared) metrics.watchChanges(shared.behindMs)
+    if (shared) {
+      metrics.watchChanges(shared.behindMs)
+      await shared.ready
+    }
     dicts = await openDictListeners({
       services,
       sockets: settings.dict_listen.map(text => socketPathOf(text, 'dict_listen')),

@@ -26,6 +26,8 @@ export interface SharedCacheOptions {
 export interface SharedCache {
   /** This copy among the others. */
   readonly name: string
+  /** Resolves when the others know of it and the changes have been read, or that cannot be had within a second. */
+  readonly ready: Promise<unknown>
   /** To be told of every change that this process has committed. */
   changed(users: readonly string[]): void
   /** For how long changes have not been read from every database; undefined: they never were. */
@@ -33,7 +35,8 @@ export interface SharedCache {
   close(): Promise<void>
 }
 
-/** How long the end of a copy may take to be told: nobody waits for a database that is down. */
+/** How long a start and an end may take for the sake of the others: nobody waits for a database that is down. */
+const READY_MS = 1000
 const GOODBYE_MS = 1000
 
 export function shareCache(options: SharedCacheOptions): SharedCache {
@@ -113,6 +116,10 @@ export function shareCache(options: SharedCacheOptions): SharedCache {
 
   return {
     name,
+    ready: Promise.race([
+      Promise.all([first, ...followers.map(follower => follower.look())]),
+      later(READY_MS),
+    ]),
     changed: users => {
       cache.forgetUsers(users)
       void announceChanges(state, users)
@@ -128,9 +135,11 @@ export function shareCache(options: SharedCacheOptions): SharedCache {
       unsubscribe()
       for (const follower of followers) follower.stop()
       const goodbye = first.then(() => copies.leave(name)).catch(() => {})
-      await Promise.race([goodbye, new Promise(resolve => setTimeout(resolve, GOODBYE_MS).unref())])
+      await Promise.race([goodbye, later(GOODBYE_MS)])
     },
   }
 }
+
+const later = (ms: number) => new Promise(resolve => setTimeout(resolve, ms).unref())
 
 const requests: ReadonlySet<string> = new Set(['flush', 'status', 'reset'])

@@ -67,19 +67,22 @@ function noAddress(config: Config): ConfigProblem[] {
 
 /** Whoever reaches a listener can try passwords and read where users' mail is. */
 function openListeners(config: Config): ConfigProblem[] {
-  return doors.flatMap(({ listenSetting: key, secretSettings }) => {
+  return doors.flatMap(({ listenSetting: key, secretSettings, needsSecretOnLoopback }) => {
     if (secretSettings.some(secret => isSet(config.settings[secret]))) return []
     if (asksForCertificates(config, key)) return []
     const source = sourceOf(config, key)
     const secret = String(secretSettings[0])
     return addressesOf(config, key).flatMap(text => {
       const parsed = parseListenAddress(text)
-      if (!('address' in parsed) || isLoopback(parsed.address)) return []
+      if (!('address' in parsed) || parsed.address.kind === 'unix') return []
+      const isLocal = isLoopback(parsed.address)
+      if (isLocal && !needsSecretOnLoopback) return []
+      const safe = needsSecretOnLoopback ? 'unix:/run/homing/admin.sock' : '127.0.0.1:8080'
       return {
         source,
         key,
-        wrong: `${text} is open to other machines, and no ${secret} is set`,
-        right: `HOMING_${secret.toUpperCase()}_FILE=/path/to/secret with a random one in it, or an address like 127.0.0.1:8080`,
+        wrong: `${text} is open to ${isLocal ? 'everybody on this machine' : 'other machines'}, and no ${secret} is set`,
+        right: `HOMING_${secret.toUpperCase()}_FILE=/path/to/secret with a random one in it, or an address like ${safe}`,
       }
     })
   })

@@ -2,6 +2,7 @@
 
 import t from 'tap'
 import { type CachingDovecot, startCachingDovecot } from './caching-dovecot.js'
+import { freePorts } from './free-ports.js'
 import { needs } from './parts.js'
 import { startRedis } from './redis-server.js'
 import { login, startThreeCopies } from './three-copies.js'
@@ -42,6 +43,7 @@ t.test('three copies and two Dovecots', { timeout: 120_000 }, async t => {
     )
     return [...ours, ...theirs]
   }
+  const [adminPort] = await freePorts(1)
   const [all, nobody] = [new Array(5).fill(true), new Array(5).fill(false)]
 
   await t.test('a change by the command line is flushed in Dovecot too', async t => {
@@ -118,6 +120,36 @@ t.test('three copies and two Dovecots', { timeout: 120_000 }, async t => {
         [0, true],
       ],
     )
+  })
+
+  await t.test('the same over HTTP, on one copy for all', async t => {
+    await fill('two')
+    const ask = async (path: string, body?: object) => {
+      const reply = await fetch(`http://127.0.0.1:${adminPort}${path}`, {
+        method: body ? 'POST' : 'GET',
+        headers: {
+          authorization: 'Bearer admin-secret',
+          ...(body && { 'content-type': 'application/json' }),
+        },
+        ...(body && { body: JSON.stringify(body) }),
+      })
+      return { status: reply.status, body: (await reply.json()) as { copies: object[]; complete?: boolean } }
+    }
+    const admin = await site.startCopy(
+      `valkey_url = "${bus}"\nadmin_listen = "127.0.0.1:${adminPort}"\nadmin_token = "admin-secret"\n`,
+    )
+    const status = await ask('/v1/admin/cache')
+    t.equal(status.status, 200)
+    t.equal(status.body.copies.length, 4)
+    const flushed = await ask('/v1/admin/cache/flush', { users: ['anna@example.org'] })
+    t.equal(flushed.status, 200)
+    t.match(flushed.body, { complete: true, dovecots: [] })
+    t.same(
+      flushed.body.copies.map(copy => (copy as { entries: number }).entries).sort(),
+      [0, 1, 1, 1],
+      'the new copy had nothing yet',
+    )
+    await admin.stop()
   })
 
   await t.test('without the bus it takes a look of each copy', async t => {

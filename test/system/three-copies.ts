@@ -23,7 +23,7 @@ export interface ThreeCopies {
   /** `homing ARGS` with the settings of the copies; the input is its stdin. */
   homing(args: readonly string[], input?: string): Promise<Ran>
   /** Another copy beside them. */
-  startCopy(more?: string): Promise<RunningHoming>
+  startCopy(config?: string): Promise<RunningHoming>
 }
 
 /** `config`: lines for homing.toml; `environment`: the same for the command line. */
@@ -36,10 +36,10 @@ export async function startThreeCopies(
   t.teardown(() => mariadb.close())
   const url = await mariadb.createDatabase(DATABASE)
   const execute = (sql: string) => mariadb.execute(sql, DATABASE)
-  const startCopy = async (more = '') => {
+  const startCopy = async (own = config) => {
     const copy = await startHoming({
       database: { url, execute },
-      config: `${cached}${config}${more}${chain}`,
+      config: `${cached}${own}${chain}`,
     })
     t.teardown(() => copy.close())
     return copy

@@ -18,6 +18,8 @@ export interface Door {
   readonly listenSetting: keyof HttpSettings & `${string}listen`
   /** One of these must be set before an address may be open to other machines. */
   readonly secretSettings: readonly (keyof HttpSettings)[]
+  /** … and before anybody on this machine may connect over TCP. */
+  readonly needsSecretOnLoopback?: boolean
   /** Mounts the routes and the check of the callers; health and metrics are on every listener. */
   mount(app: FastifyInstance, context: DoorContext): void
 }

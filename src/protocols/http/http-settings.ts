@@ -38,8 +38,21 @@ export const httpSettings = settings({
     'what its callers send as `X-API-Key`, as the password of Basic, or as a Bearer token; one a line, as api_token',
     { check: onlyEmptyLines, reloads: true },
   ),
+  admin_listen: words(
+    'addresses of the admin API (/v1/admin/…), `unix:/run/homing/admin.sock` say; empty: there is none',
+    [],
+  ),
+  admin_token: secret(
+    'what administrators send as `Authorization: Bearer …`; one a line, as with api_token. Without it, and without client certificates, the admin API may be on unix sockets only',
+    { check: onlyEmptyLines, reloads: true },
+  ),
+  admin_read_token: secret('the same for those who may look and change nothing', {
+    check: onlyEmptyLines,
+    reloads: true,
+  }),
   ...tlsSettings.properties,
   ...doorTlsSettings('policy_'),
+  ...doorTlsSettings('admin_'),
   unix_listener_mode: text('permissions of unix sockets, octal', '0660'),
   http_request_body_limit: size('a larger request body is answered with 413', '64k'),
   http_request_timeout: time('a request must have arrived within this time', '5 secs'),

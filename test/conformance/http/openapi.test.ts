@@ -3,6 +3,11 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { parse } from 'yaml'
+import {
+  cacheStatusSchema,
+  flushReplySchema,
+  flushRequestSchema,
+} from '../../../src/protocols/http/admin-cache-routes.js'
 import { grantErrorSchema, grantReplySchema } from '../../../src/protocols/http/oauth2-reply.js'
 import {
   errorReplySchema,
@@ -23,6 +28,9 @@ const pairs = {
   Error: errorReplySchema,
   GrantReply: grantReplySchema,
   GrantError: grantErrorSchema,
+  CacheFlushRequest: flushRequestSchema,
+  CacheFlushed: flushReplySchema,
+  CacheStatus: cacheStatusSchema,
 }
 
 for (const [name, schema] of Object.entries(pairs)) {

@@ -1,17 +1,19 @@
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import type { ConfigSchema } from '../../../src/config/config.js'
 import { formatProblem } from '../../../src/config/config-problem.js'
 import { loadConfig } from '../../../src/config/load-config.js'
+import { programSchema } from '../../../src/config/program-schema.js'
 import { exampleSchema } from './example-schema.js'
 
 const folder = t.testdir({ token: 's3cret', 'a-file': '' })
 const file = join(folder, 'homing.toml')
 
-function check(toml: string, mode = 0o600) {
+function check(toml: string, mode = 0o600, schema: ConfigSchema = exampleSchema) {
   writeFileSync(file, toml)
   chmodSync(file, mode)
-  const loaded = loadConfig(exampleSchema, { file, environment: {} })
+  const loaded = loadConfig(schema, { file, environment: {} })
   const format = (found: Parameters<typeof formatProblem>[0]) =>
     formatProblem(found).replaceAll(folder, 'DIR')
   return {
@@ -125,4 +127,14 @@ t.test('a secret among the flags is refused, the name of its file is not', async
   t.match(withFlag('database_url=mysql://d:s3cret@db/m'), [/right: database_url_file=/])
   t.same(withFlag('database_url=mysql://d@db/m'), [])
   t.same(withFlag(`api_token_file=${folder}/token`), [])
+})
+
+t.test('the admin door wants a token on every address but a unix socket', async t => {
+  const checkProgram = (toml: string) => check(toml, 0o600, programSchema).problems
+  t.match(checkProgram('admin_listen = ["127.0.0.1:9090", "0.0.0.0:9091", "unix:/run/admin.sock"]'), [
+    /admin_listen: 127\.0\.0\.1:9090 is open to everybody on this machine, and no admin_token is set \(right: HOMING_ADMIN_TOKEN_FILE=.*unix:/,
+    /admin_listen: 0\.0\.0\.0:9091 is open to other machines/,
+  ])
+  t.same(checkProgram('admin_listen = "127.0.0.1:9090"\nadmin_read_token = "x"'), [])
+  t.same(checkProgram('admin_listen = "unix:/run/admin.sock"'), [])
 })
