@@ -47,9 +47,9 @@ const IN_FLIGHT = 2
 const SHORT_MS = 25
 /** How many users' oldest requests are looked at for one that may share a pass. */
 const PARTNER_SCAN = 16
-/** A thread hangs that takes so many times what was expected, and so long at least. */
+/** A thread hangs that takes so many times what was expected, and so long at least: others may need the cores. */
 const HANGS_AFTER = 50
-const LEAST_LIMIT_MS = 700
+const LEAST_LIMIT_MS = 2000
 const HEAT_MS = 80
 const START_LIMIT_MS = 15_000
 const RESTART_PAUSE_MS = 250
@@ -189,7 +189,7 @@ export class HashPool {
     return { message: { id: this.#nextBatch++, hashes, passwords }, tasks, limitMs: this.#limitMs(tasks) }
   }
 
-  /** A thread that hangs is replaced while there is time for another try. */
+  /** A thread that hangs is replaced before the caller has asked a second time and given up. */
   #limitMs(tasks: readonly HashTask[]): number {
     const expectedMs = tasks.reduce((sum, { estimateMs }) => sum + estimateMs, 0)
     return Math.min(this.#options.timeLimitMs, Math.max(LEAST_LIMIT_MS, HANGS_AFTER * expectedMs))
