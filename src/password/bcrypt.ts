@@ -6,7 +6,6 @@ import {
   type Generation,
   type HashLimits,
   malformed,
-  notAvailable,
   type PasswordScheme,
 } from './password-scheme.js'
 import { sameBytes } from './same-bytes.js'
@@ -24,15 +23,14 @@ const mimeAlphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345
 const format = /^\$2([abxy])\$(\d\d)\$([./A-Za-z0-9]{22})([./A-Za-z0-9]{31})$/
 
 /**
- * Reads a value of any of the methods that are computed alike: `$2a$`, `$2b$`, `$2y$`. `$2x$` keeps a mistake of
- * crypt_blowfish before 1.1 alive, which nobody here computes.
+ * Reads a value of any of the methods: `$2a$`, `$2b$`, `$2y$`, and `$2x$`, which keeps a mistake of crypt_blowfish before
+ * 1.1 alive.
  */
 export function readBcrypt(text: string, limits: HashLimits): Comparison {
   const [, minor, costText = '', salt = '', digest = ''] = format.exec(text) ?? []
   // 128 bits in 22 characters leave four unused, 184 in 31 leave two: written values have zeros there.
   const isWhole = unusedBits(salt, 4) === 0 && unusedBits(digest, 2) === 0
   if (minor === undefined || !isWhole) return malformed('BLF-CRYPT that is cut or damaged')
-  if (minor === 'x') return notAvailable('crypt(3) method $2x$ is not computed here')
   const cost = Number(costText)
   if (cost < COST_MIN || cost > COST_MAX)
     return malformed('BLF-CRYPT with a cost that is not within 4 and 31')

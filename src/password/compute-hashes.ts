@@ -7,6 +7,7 @@ import { computeBcrypt } from './compute-bcrypt.js'
 import { computeDesCrypt } from './compute-des-crypt.js'
 import { computeMd5Crypt } from './compute-md5-crypt.js'
 import { computeOtp } from './compute-otp.js'
+import { platformCrypt } from './compute-platform-crypt.js'
 import type { Breathe, ShaCryptHash } from './sha-crypt-engine.js'
 import { isShaCrypt, type ShaCrypt, type SlowHash, type SlowHashKind, shaOf } from './slow-hash.js'
 
@@ -39,6 +40,8 @@ function compute(hash: Exclude<SlowHash, ShaCrypt>, password: Uint8Array): Uint8
     case 'argon2i':
     case 'argon2id':
       return computeArgon2(hash, password)
+    default:
+      return platformCrypt.compute(hash.kind, hash.salt, password)
   }
 }
 
@@ -82,7 +85,11 @@ export function capabilities(): Capabilities {
   const name = ({ single, many }: ShaCryptEngines) =>
     single === many ? single.name : `${single.name}, ${many.name} for ${many.lanes} that wait`
   return {
-    engines: { 'SHA512-CRYPT': name(sha512), 'SHA256-CRYPT': name(sha256) },
+    engines: {
+      'SHA512-CRYPT': name(sha512),
+      'SHA256-CRYPT': name(sha256),
+      'yescrypt and the like': platformCrypt.name,
+    },
     refused: [...sha512.refused, ...sha256.refused],
     lanes: { 'sha512-crypt': sha512.many.lanes, 'sha256-crypt': sha256.many.lanes },
   }

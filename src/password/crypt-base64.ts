@@ -35,6 +35,44 @@ export function decodeCrypt64(text: string, order: ByteOrder): Buffer | undefine
   return from === text.length ? bytes : undefined
 }
 
+/** A number of so many characters, little end first; undefined for text that is none. */
+export function decodeFixed64Number(text: string): number | undefined {
+  let value = 0
+  for (let i = text.length - 1; i >= 0; i--) {
+    const digit = digits[text.charCodeAt(i)]
+    if (digit === undefined) return undefined
+    value = value * 64 + digit
+  }
+  return value
+}
+
+/**
+ * A number of as many characters as its first one says (libxcrypt alg-yescrypt-common.c:decode64_uint32), and where the
+ * next begins.
+ */
+export function decode64Number(
+  text: string,
+  from: number,
+  least: number,
+): { value: number; end: number } | undefined {
+  const first = digits[text.charCodeAt(from)]
+  if (first === undefined) return undefined
+  let value = least
+  let [start, last, more] = [0, 47, 0]
+  for (; first > last; more++) {
+    value += (last + 1 - start) * 64 ** more
+    start = last + 1
+    last = start + Math.floor((62 - last) / 2)
+  }
+  value += (first - start) * 64 ** more
+  for (let i = 1; i <= more; i++) {
+    const digit = digits[text.charCodeAt(from + i)]
+    if (digit === undefined) return undefined
+    value += digit * 64 ** (more - i)
+  }
+  return { value, end: from + 1 + more }
+}
+
 /** `count` random characters of the alphabet. */
 export const saltFrom = (random: Buffer): string => [...random].map(byte => alphabet[byte & 0x3f]).join('')
 

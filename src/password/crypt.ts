@@ -10,9 +10,9 @@ import {
   type HashLimits,
   isLocked,
   malformed,
-  notAvailable,
   type PasswordScheme,
 } from './password-scheme.js'
+import { readPlatformCrypt } from './platform-crypt.js'
 import { generateShaCrypt, readShaCrypt } from './sha-crypt.js'
 import { PASSWORD_MAX, type ShaCryptHash } from './sha-crypt-engine.js'
 
@@ -22,11 +22,6 @@ interface CryptMethod {
   readonly prefix: RegExp
   readonly read: Read
 }
-
-const absent =
-  (name: string): Read =>
-  () =>
-    notAvailable(`crypt(3) method ${name} is not computed here`)
 
 /** Here the salt is crypt(3)'s business; Dovecot's own MD5-CRYPT takes any. */
 const readMd5: Read = text => {
@@ -42,13 +37,13 @@ const methods: readonly CryptMethod[] = [
   { prefix: /^\$5\$/, read: (text, limits) => readShaCrypt('sha256', text, limits) },
   { prefix: /^\$1\$/, read: readMd5 },
   { prefix: /^\$2[a-z]\$/, read: readBcrypt },
-  { prefix: /^\$y\$/, read: absent('yescrypt') },
-  { prefix: /^\$gy\$/, read: absent('gost-yescrypt') },
-  { prefix: /^\$7\$/, read: absent('scrypt') },
-  { prefix: /^\$3\$/, read: absent('NTHASH') },
-  { prefix: /^\$md5[$,]/, read: absent('SunMD5') },
-  { prefix: /^\$sha1\$/, read: absent('sha1crypt') },
-  { prefix: /^_/, read: absent('BSDi DES') },
+  { prefix: /^\$y\$/, read: readPlatformCrypt('yescrypt') },
+  { prefix: /^\$gy\$/, read: readPlatformCrypt('gost-yescrypt') },
+  { prefix: /^\$7\$/, read: readPlatformCrypt('scrypt') },
+  { prefix: /^\$3\$/, read: readPlatformCrypt('NTHASH') },
+  { prefix: /^\$md5[$,]/, read: readPlatformCrypt('SunMD5') },
+  { prefix: /^\$sha1\$/, read: readPlatformCrypt('sha1crypt') },
+  { prefix: /^_/, read: readPlatformCrypt('BSDi extended DES') },
   { prefix: /^[./0-9A-Za-z]{13}$/, read: readDesCrypt },
 ]
 

@@ -69,6 +69,12 @@ function describe(scheme: string, comparison: Readable): HashStrength {
     case 'sha256-crypt':
     case 'sha512-crypt':
       return strength('rounds', `rounds=${hash.rounds}`, hash.rounds)
+    case 'sha1-crypt':
+    case 'sun-md5':
+    case 'bsdi-crypt':
+      return strength('old', `rounds=${hash.work}`, hash.work)
+    case 'nt-hash':
+      return strength('digest')
     case 'bcrypt':
       return strength('bcrypt', `cost=${hash.cost}`, hash.cost)
     case 'argon2i':
@@ -76,6 +82,10 @@ function describe(scheme: string, comparison: Readable): HashStrength {
       const { memoryKiB, passes, lanes } = hash
       return strength('memory', `m=${memoryKiB},t=${passes},p=${lanes}`, memoryKiB * passes)
     }
+    case 'yescrypt':
+    case 'gost-yescrypt':
+    case 'scrypt':
+      return strength('memory', `m=${hash.memoryBytes / 1024}`, hash.work / 8)
   }
 }
 
@@ -97,6 +107,13 @@ const slowNames: Readonly<Partial<Record<SlowHash['kind'], string>>> = {
   bcrypt: 'BLF-CRYPT',
   argon2i: 'ARGON2I',
   argon2id: 'ARGON2ID',
+  yescrypt: 'yescrypt',
+  'gost-yescrypt': 'gost-yescrypt',
+  scrypt: 'scrypt',
+  'sha1-crypt': 'sha1crypt',
+  'sun-md5': 'SunMD5',
+  'bsdi-crypt': 'BSDi extended DES',
+  'nt-hash': 'NTHASH',
 }
 
 const cheapNames: Readonly<Record<string, string>> = {

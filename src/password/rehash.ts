@@ -106,7 +106,7 @@ function wasReadWhole({ scheme }: HashStrength, password: Password): boolean {
 function isWeakerThan(target: SlowHash, strength: HashStrength): boolean {
   const { hash } = strength
   if ('memoryKiB' in target) {
-    if (!hash || !('memoryKiB' in hash)) return true
+    if (!hash || !('memoryKiB' in hash)) return strength.class < strengthClass.memory
     const { memoryKiB, passes } = target
     if (hash.memoryKiB > memoryKiB || hash.passes > passes) return false
     return hash.kind !== target.kind || hash.memoryKiB < memoryKiB || hash.passes < passes

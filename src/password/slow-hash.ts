@@ -3,7 +3,7 @@
 import { shaCryptShape } from './sha-crypt-engine.js'
 
 /** What to compute of a password; everything else that it takes comes from the stored value. */
-export type SlowHash = ShaCrypt | Md5Crypt | DesCrypt | Bcrypt | Pbkdf2 | Otp | Argon2
+export type SlowHash = ShaCrypt | Md5Crypt | DesCrypt | Bcrypt | Pbkdf2 | Otp | Argon2 | PlatformCrypt
 
 export interface ShaCrypt {
   readonly kind: 'sha256-crypt' | 'sha512-crypt'
@@ -23,7 +23,7 @@ export interface DesCrypt {
 
 export interface Bcrypt {
   readonly kind: 'bcrypt'
-  readonly minor: 'a' | 'b' | 'y'
+  readonly minor: 'a' | 'b' | 'x' | 'y'
   readonly cost: number
   /** As it is written. */
   readonly salt: Uint8Array
@@ -54,6 +54,14 @@ export interface Argon2 {
   readonly bytes: number
 }
 
+/** What crypt(3) is asked for: `salt` is all that stands before the digest. */
+export interface PlatformCrypt {
+  readonly kind: 'yescrypt' | 'gost-yescrypt' | 'scrypt' | 'sha1-crypt' | 'sun-md5' | 'bsdi-crypt' | 'nt-hash'
+  readonly salt: Uint8Array
+  readonly work: number
+  readonly memoryBytes: number
+}
+
 export type SlowHashKind = SlowHash['kind']
 
 /** Hashes of the same shape may be computed together; undefined: only alone. */
@@ -67,6 +75,7 @@ export function shapeOf(hash: SlowHash, passwordBytes: number): string | undefin
 export function workOf(hash: SlowHash, passwordBytes: number): number {
   if (isShaCrypt(hash)) return hash.rounds * (1 + (hash.salt.length + 2 * passwordBytes) / 64)
   if (hash.kind === 'bcrypt') return 2 ** hash.cost
+  if ('work' in hash) return hash.work
   if ('memoryKiB' in hash) return hash.memoryKiB * hash.passes
   return 'rounds' in hash ? hash.rounds + 1 : 1
 }
@@ -82,10 +91,20 @@ export const usualMsPerWork: Readonly<Record<SlowHashKind, number>> = {
   otp: 1e-3,
   argon2i: 7e-4,
   argon2id: 7e-4,
+  yescrypt: 5e-4,
+  'gost-yescrypt': 5e-4,
+  scrypt: 1e-3,
+  'sha1-crypt': 1e-3,
+  'sun-md5': 1e-3,
+  'bsdi-crypt': 1e-3,
+  'nt-hash': 0.1,
 }
 
 /** How much memory it takes, as far as that is worth counting. */
-export const memoryBytesOf = (hash: SlowHash): number => ('memoryKiB' in hash ? hash.memoryKiB * 1024 : 0)
+export function memoryBytesOf(hash: SlowHash): number {
+  if ('memoryBytes' in hash) return hash.memoryBytes
+  return 'memoryKiB' in hash ? hash.memoryKiB * 1024 : 0
+}
 
 export const isShaCrypt = (hash: SlowHash): hash is ShaCrypt =>
   hash.kind === 'sha256-crypt' || hash.kind === 'sha512-crypt'

@@ -12,6 +12,8 @@ export type DoveadmVerdict = 'match' | 'mismatch' | 'error'
 
 export interface Doveadm {
   verify(stored: string, password: string, user: string): DoveadmVerdict
+  /** The same with a password of any bytes but NUL. */
+  verifyBytes(stored: string, password: Uint8Array): DoveadmVerdict
 }
 
 /**
@@ -24,7 +26,13 @@ export function findDoveadm(t: Test, version: DovecotVersion): Doveadm | undefin
   const command = commands.find(words =>
     run([...words, 'dovecot', '--version']).out.startsWith(`${version}.`),
   )
-  if (command) return { verify: (...question) => verify([...command, 'doveadm'], ...question) }
+  if (command) {
+    const doveadm = [...command, 'doveadm']
+    return {
+      verify: (...question) => verify(doveadm, ...question),
+      verifyBytes: (stored, password) => verifyBytes(doveadm, stored, password),
+    }
+  }
   const reason = `dovecot-${version} is missing: its doveadm would be asked`
   const required = (process.env.REQUIRE ?? '').split(/[\s,]+/)
   if (required.includes('all') || required.includes(`dovecot-${version}`)) t.fail(reason)
@@ -33,12 +41,28 @@ export function findDoveadm(t: Test, version: DovecotVersion): Doveadm | undefin
 }
 
 function verify(command: string[], stored: string, password: string, user: string): DoveadmVerdict {
-  const { status, out, err } = run([...command, 'pw', '-u', user, '-p', password, '-t', stored])
+  return verdictOf(run([...command, 'pw', '-u', user, '-p', password, '-t', stored]))
+}
+
+/** Node gives arguments as UTF-8 only: a shell makes the bytes. The dot keeps newlines at the end. */
+function verifyBytes(command: string[], stored: string, password: Uint8Array): DoveadmVerdict {
+  const octal = [...password].map(byte => `\\0${byte.toString(8).padStart(3, '0')}`).join('')
+  const script = 'p=$(printf %b "$1."); s=$2; shift 2; exec "$@" pw -p "${p%.}" -t "$s"'
+  return verdictOf(run(['sh', '-c', script, 'sh', octal, stored, ...command], { LC_ALL: 'C' }))
+}
+
+function verdictOf({ status, out, err }: ReturnType<typeof run>): DoveadmVerdict {
   if (status === 0 && out.includes('(verified)')) return 'match'
   return /verification check failed: Password mismatch/.test(err) ? 'mismatch' : 'error'
 }
 
-function run([program = '', ...args]: string[]): { status: number | null; out: string; err: string } {
-  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' })
+function run(
+  [program = '', ...args]: string[],
+  env: NodeJS.ProcessEnv = {},
+): { status: number | null; out: string; err: string } {
+  const { status, stdout, stderr } = spawnSync(program, args, {
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+  })
   return { status, out: stdout ?? '', err: stderr ?? '' }
 }

@@ -52,7 +52,15 @@ t.test('what is wrong with the stored value is never a wrong password', async t 
     [stored.replace('rounds=1000', 'rounds=999999999'), 'malformed', /auth_hash_max_rounds/],
     [stored.replace('0123456789abcdef', '0123456789abcdefg'), 'malformed', /salt/],
     [stored.replace('0123456789abcdef', '01:3'), 'malformed', /salt/],
-    ['{CRYPT}$y$j9T$salt$digest', 'scheme_not_available', /yescrypt/],
+    ['{CRYPT}$y$j9T$salt$digest', 'malformed', /yescrypt that is cut or damaged/],
+    [`{CRYPT}$y$j9T$salt$${'x'.repeat(43)}x`, 'malformed', /yescrypt that is cut or damaged/],
+    [`{CRYPT}$y$jHT$salt$${'x'.repeat(43)}`, 'malformed', /yescrypt with more memory/],
+    [`{CRYPT}$y$j$salt$${'x'.repeat(43)}`, 'malformed', /yescrypt that is cut or damaged/],
+    [`{CRYPT}$7$SU..../....salt$${'x'.repeat(43)}`, 'malformed', /scrypt with more memory/],
+    [`{CRYPT}$7$CU..../U...salt$${'x'.repeat(43)}`, 'malformed', /scrypt with 2049 passes/],
+    [`{CRYPT}$sha1$1000001$salt$${'x'.repeat(28)}`, 'malformed', /sha1crypt with 1000001 rounds/],
+    [`{CRYPT}_zzzzsalt${'x'.repeat(11)}`, 'malformed', /DES with 16777215 rounds/],
+    [`{CRYPT}_....salt${'x'.repeat(11)}`, 'malformed', /DES that is cut or damaged/],
   ]
   for (const [value, verdict, reason] of cases) {
     t.match(await ask(value, 'secret'), { verdict, reason }, value)
@@ -105,7 +113,7 @@ t.test('a hash that asks for more work than the caps allow is never computed', a
   await verifier.close()
 })
 
-t.test('bcrypt is strict about what it reads, and never takes other bytes for text', async t => {
+t.test('bcrypt is strict about what it reads', async t => {
   const { verifier, ask } = verifierOf()
   // Upstream's own vector (test-libpassword.c): `test`.
   const digest = 'wkzwmhwM26OXgzXwhV2PyPuLV.Qi31ILcRcThQpEiW'
@@ -114,14 +122,8 @@ t.test('bcrypt is strict about what it reads, and never takes other bytes for te
   t.strictSame(await ask(bcrypt.replace('{BLF-CRYPT}', '{CRYPT}'), 'Test'), { verdict: 'mismatch' })
   t.match(await ask(bcrypt.slice(0, -1), 'test'), { verdict: 'malformed' })
   t.match(await ask(bcrypt.replace('M26', 'M2/'), 'test'), { verdict: 'mismatch' })
-  t.match(await ask(bcrypt.replace('$2y$', '$2x$'), 'test'), { verdict: 'scheme_not_available' })
   t.match(await ask(bcrypt.replace('$05$', '$03$'), 'test'), { verdict: 'malformed' })
   t.match(await ask('{BLF-CRYPT}$6$salt$digest', 'test'), { verdict: 'malformed' })
-  const latin1 = new Password(Buffer.from('Grüße', 'latin1'))
-  t.match(await verifier.verify(bcrypt, latin1, { user: 'anna' }), {
-    verdict: 'scheme_not_available',
-    reason: /UTF-8/,
-  })
   await verifier.close()
 })
 
