@@ -152,7 +152,7 @@ export function createAuth(options: AuthOptions): Auth {
     startedAt: number,
     walked: ChainOutcome,
   ): void {
-    const { request, result, trace, reason, cause } = walked
+    const { request, result, trace, reason, cause, retryAfterSecs } = walked
     report({
       question,
       result,
@@ -167,6 +167,7 @@ export function createAuth(options: AuthOptions): Auth {
       ...(request.sessionId !== undefined && { sessionId: request.sessionId }),
       ...(reason !== undefined && { reason }),
       ...(cause !== undefined && { cause }),
+      ...(retryAfterSecs !== undefined && { overloaded: true }),
     })
   }
 }

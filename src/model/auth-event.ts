@@ -30,6 +30,8 @@ export interface AuthEvent {
   readonly sessionId?: string
   readonly reason?: string
   readonly cause?: unknown
+  /** With `internal_failure`: nothing is broken, but more was asked than can be answered. */
+  readonly overloaded?: true
   readonly trace: AuthTrace
   readonly ms: number
 }
