@@ -94,22 +94,32 @@ export function createAuth(options: AuthOptions): Auth {
     if (hasIllegalCharacters(password)) {
       return refused(incoming, 'Attempted login with password having illegal chars')
     }
-    const ask = askToVerify(password, verifierThatTells, clock, cache)
+    let isCompared = false
+    const compare: PasswordVerifier['verify'] = (...question) => {
+      isCompared = true
+      return verifier.verify(...question)
+    }
+    const ask = askToVerify(password, { ...verifierThatTells, verify: compare }, clock, cache)
     const loginUser = 'loginUser' in names ? names.loginUser : undefined
     if (loginUser === undefined) {
       const request = requestFor(incoming, names.user)
       const outcome = await walkChain(chain, request, ask, 'verify')
-      return nobodyWasAsked(outcome) ? afterNothing(outcome, password) : outcome
+      return isCompared ? outcome : asLateAsMost(outcome, password)
     }
     if (chain.masters.length === 0) {
       return refused(incoming, 'Master user login attempted without master passdbs', 'password_mismatch')
     }
     const { masterUser: _claimed, ...request } = requestFor(incoming, names.user)
-    return walkMasters(chain, { ...request, requestedLoginUser: loginUser }, ask)
+    const outcome = await walkMasters(chain, { ...request, requestedLoginUser: loginUser }, ask)
+    return isCompared ? outcome : asLateAsMost(outcome, password)
   }
 
-  /** The same answer, as late as that to a wrong password; and none where a wrong password gets none. */
-  async function afterNothing(outcome: ChainOutcome, password: Password): Promise<ChainOutcome> {
+  /**
+   * What becomes of an outcome for which no password was compared: a refusal takes as long as that of a wrong password, so
+   * that it does not tell who exists, and is none where a wrong password gets none.
+   */
+  async function asLateAsMost(outcome: ChainOutcome, password: Password): Promise<ChainOutcome> {
+    if (!refusals.has(outcome.result)) return outcome
     const nothing = await verifier.verifyNothing(password, { user: outcome.request.user })
     if (nothing.verdict !== 'unavailable') return outcome
     const { verdict: _, ...why } = nothing
@@ -176,11 +186,12 @@ function requestFor(incoming: IncomingRequest, user: string): AuthRequest {
   return { ...incoming, user, originalUser: incoming.user }
 }
 
-/** Whether no password was compared: the answer then takes as long as a wrong password, and does not tell who exists. */
-function nobodyWasAsked({ result, trace }: ChainOutcome): boolean {
-  if (result !== 'user_unknown' && result !== 'user_disabled') return false
-  return trace.every(step => step.result === 'user_unknown' || step.result === 'user_disabled')
-}
+const refusals: ReadonlySet<FinalResult> = new Set([
+  'user_unknown',
+  'user_disabled',
+  'pass_expired',
+  'password_mismatch',
+])
 
 /** Refused before any passdb was asked. */
 function refused(

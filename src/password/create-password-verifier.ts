@@ -1,7 +1,6 @@
 // Puts schemes and hash pool together: the verifier that the engine asks.
 
 import { availableParallelism } from 'node:os'
-import type { Password } from '../model/password.js'
 import { CommonestHash } from './commonest-hash.js'
 import { HashPool } from './hash-pool.js'
 import type { HashOutcome } from './hash-task.js'
@@ -53,7 +52,8 @@ export function createPasswordVerifier(options: PasswordVerifierOptions = {}): P
     if (comparison.kind === 'refused') return { verdict: comparison.verdict, reason: comparison.reason }
     const longest = comparison.kind === 'slow' ? comparison.passwordMax : undefined
     const isTooLong = password.length > Math.min(longest ?? Infinity, settings.auth_password_max_length)
-    if (comparison.kind === 'locked' || isTooLong) return mismatch
+    if (isTooLong) return mismatch
+    if (comparison.kind === 'locked') return compareNothing(password, context)
     if (comparison.kind === 'cheap') {
       return comparison.matches(password, context.originalUser ?? context.user) ? match : mismatch
     }
@@ -63,22 +63,25 @@ export function createPasswordVerifier(options: PasswordVerifierOptions = {}): P
     })
   }
 
+  /** For whoever has no password that could be compared. */
+  async function compareNothing(password: Buffer, context: VerifyContext): Promise<PasswordVerdict> {
+    const stored = settings.auth_unknown_user_hash ? commonest.get() : undefined
+    if (stored === undefined) return mismatch
+    // Every step of `verify`, reading the stored value too: a hash takes so little that the rest is measurable.
+    const comparison = prepareComparison(stored, settings)
+    commonest.pass(comparison)
+    // Under a name of its own, so that it joins no verification of whoever has this value.
+    const verdict = await compare(`${stored} ${context.user}`, comparison, password, context)
+    return verdict.verdict === 'unavailable' ? verdict : mismatch
+  }
+
   return {
     async verify(stored, password, context) {
       const comparison = prepareComparison(stored, settings)
       commonest.note(stored, comparison)
       return compare(stored, comparison, password.reveal(), context)
     },
-    async verifyNothing(password: Password, context) {
-      const stored = settings.auth_unknown_user_hash ? commonest.get() : undefined
-      if (stored === undefined) return mismatch
-      // Every step of `verify`, reading the stored value too: a hash takes so little that the rest is measurable.
-      const comparison = prepareComparison(stored, settings)
-      commonest.pass(comparison)
-      // Under a name of its own, so that it joins no verification of whoever has this value.
-      const verdict = await compare(`${stored} ${context.user}`, comparison, password.reveal(), context)
-      return verdict.verdict === 'unavailable' ? verdict : mismatch
-    },
+    verifyNothing: async (password, context) => compareNothing(password.reveal(), context),
     ...(rehash && { rehash }),
     warmUp: () => pool.warmUp(),
     describe: () => describe(pool),

@@ -126,6 +126,24 @@ t.test(
   },
 )
 
+t.test('each refusal costs one hash, whether there was a password to compare or not', async t => {
+  const cases: [string, Replies][] = [
+    ['unknown', { proxy: { result: 'user_unknown' }, local: { result: 'user_unknown' } }],
+    ['disabled', { local: { result: 'user_disabled' } }],
+    ['expired', { local: { result: 'pass_expired' } }],
+    ['no password', { local: found({}) }],
+    ['wrong password', { local }],
+    ['not from there', { local: found({ allow_nets: '10.0.0.0/8' }, '{PLAIN}wrong') }],
+  ]
+  for (const [title, replies] of cases) {
+    const { asked, hashedNothing, outcome } = await login(replies, 'wrong', { remoteIp: '192.0.2.1' })
+    t.not(outcome.result, 'ok')
+    t.equal(asked.length + hashedNothing(), 1, title)
+  }
+  const { hashedNothing } = await login({ local }, 'secret')
+  t.equal(hashedNothing(), 0, 'and none for nothing')
+})
+
 t.test('a field that could hurt Dovecot makes the whole reply an internal failure', async t => {
   const rows = [
     { 'a\tb': 'x' },
@@ -240,6 +258,7 @@ type Replies = Readonly<Record<string, PassdbLookup | Error>>
 function engine(replies: Replies, verdict?: PasswordVerdict, link: Partial<ChainedPassdb> = {}) {
   const events: AuthEvent[] = []
   const asked: string[] = []
+  let hashedNothing = 0
   const lookups: string[] = []
   const names = Object.keys(replies)
   const auth = createAuth({
@@ -278,12 +297,15 @@ function engine(replies: Replies, verdict?: PasswordVerdict, link: Partial<Chain
         asked.push(stored)
         return verdict ?? { verdict: stored === `{PLAIN}${password.reveal()}` ? 'match' : 'mismatch' }
       },
-      verifyNothing: async () => (verdict?.verdict === 'unavailable' ? verdict : { verdict: 'mismatch' }),
+      verifyNothing: async () => {
+        hashedNothing++
+        return verdict?.verdict === 'unavailable' ? verdict : { verdict: 'mismatch' }
+      },
     },
     clock: { now: () => 0, unixSeconds: () => 1_800_000_000 },
     report: event => events.push(event),
   })
-  return { auth, events, asked, lookups }
+  return { auth, events, asked, lookups, hashedNothing: () => hashedNothing }
 }
 
 async function login(
