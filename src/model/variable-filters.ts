@@ -45,6 +45,7 @@ export const modifiers: Readonly<Record<string, Modifier>> = {
 
 /** What `%5.2u` leaves of a value (lib/var-expand.c: offset, then width; a negative width drops from the end). */
 export function cut(value: string, { offset, width }: Range): string {
+  if (offset === 0 && width === 0) return value
   const characters = [...value]
   const start = offset < 0 ? Math.max(0, characters.length + offset) : offset
   const rest = characters.slice(start)
