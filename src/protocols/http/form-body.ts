@@ -1,18 +1,16 @@
 // Bytes of an `application/x-www-form-urlencoded` body → its parameters, or why not. Pure.
 //
-// Values stay bytes: a password need not be UTF-8, and what it is nobody but the verifier decides. A key that stands
-// twice is refused, so that no two readers see two logins (RFC 6749, section 3.2).
+// Values stay bytes, one character each: a password need not be UTF-8, and what it is nobody but the verifier decides. A
+// key that stands twice is refused, so that no two readers see two logins (RFC 6749, section 3.2).
 
-import { Buffer } from 'node:buffer'
-
-/** Key → value as bytes. */
-export type Form = ReadonlyMap<string, Buffer>
+/** Key → value, one character a byte (`latin1`). */
+export type Form = ReadonlyMap<string, string>
 
 export type FormBody = { readonly form: Form } | { readonly malformed: string }
 
 /** Parses the bytes of one request. What is malformed is named without repeating any of it. */
 export function parseFormBody(bytes: Buffer): FormBody {
-  const form = new Map<string, Buffer>()
+  const form = new Map<string, string>()
   // One character a byte: `&`, `=`, `%` and `+` are found as what they are, whatever stands between them.
   for (const pair of bytes.toString('latin1').split('&')) {
     if (pair === '') continue
@@ -23,7 +21,7 @@ export function parseFormBody(bytes: Buffer): FormBody {
       return { malformed: 'the form has a % without two hexadecimal digits behind it' }
     }
     if (form.has(key)) return { malformed: 'a parameter stands in the form twice' }
-    form.set(key, Buffer.from(value, 'latin1'))
+    form.set(key, value)
   }
   return { form }
 }

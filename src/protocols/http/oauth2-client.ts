@@ -1,7 +1,7 @@
 // Whether whoever asks for a grant is our Dovecot: client id and secret, in the form or as Basic (RFC 6749, 2.3.1).
 
 import { Buffer } from 'node:buffer'
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 import type { Form } from './form-body.js'
 
 export interface Oauth2ClientSettings {
@@ -45,7 +45,7 @@ function createSecrets(settings: Oauth2ClientSettings): () => readonly Buffer[] 
     text = now
     id = settings.oauth2_client_id
     const lines = text.split(/\r?\n/).filter(line => line !== '')
-    digests = text === '' ? undefined : lines.map(line => digest(id, Buffer.from(line, 'utf8')))
+    digests = text === '' ? undefined : lines.map(line => digest(asBytes(id), asBytes(line)))
     return digests
   }
 }
@@ -55,31 +55,30 @@ function isAmong(given: Buffer, wanted: readonly Buffer[]): boolean {
   return wanted.filter(secret => timingSafeEqual(given, secret)).length > 0
 }
 
+/** One character a byte, as a form has them. */
 interface Credentials {
   readonly id: string
-  readonly secret: Buffer
+  readonly secret: string
 }
 
-const nothing = Buffer.alloc(0)
-
 function formCredentials(form: Form): Credentials {
-  return {
-    id: form.get('client_id')?.toString('utf8') ?? '',
-    secret: form.get('client_secret') ?? nothing,
-  }
+  return { id: form.get('client_id') ?? '', secret: form.get('client_secret') ?? '' }
 }
 
 /** What Dovecot sends for `http://id:secret@host/` in a URL (RFC 7617). */
 function basicCredentials(authorization: string | undefined): Credentials | undefined {
   const encoded = /^basic +([A-Za-z0-9+/]+=*) *$/i.exec(authorization ?? '')?.[1]
   if (encoded === undefined) return undefined
-  const bytes = Buffer.from(encoded, 'base64')
-  const colon = bytes.indexOf(':')
-  if (colon < 0) return undefined
-  return { id: bytes.toString('utf8', 0, colon), secret: bytes.subarray(colon + 1) }
+  const text = Buffer.from(encoded, 'base64').toString('latin1')
+  const colon = text.indexOf(':')
+  return colon < 0 ? undefined : { id: text.slice(0, colon), secret: text.slice(colon + 1) }
+}
+
+function asBytes(text: string): string {
+  return Buffer.from(text, 'utf8').toString('latin1')
 }
 
 /** Equal lengths for timingSafeEqual, whatever was sent; the id cannot lend the secret a character. */
-function digest(id: string, secret: Buffer): Buffer {
-  return createHash('sha256').update(JSON.stringify(id)).update(secret).digest()
+function digest(id: string, secret: string): Buffer {
+  return hash('sha256', `${id.length}:${id}${secret}`, 'buffer')
 }

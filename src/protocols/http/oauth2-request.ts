@@ -1,6 +1,7 @@
 // Form and headers of Dovecot's password grant → the engine's request. Pure.
 // Source: lib-oauth2/oauth2-request.c:oauth2_passwd_grant_start and oauth2_request_set_headers, 2.3.19 and 2.4.1.
 
+import { Buffer } from 'node:buffer'
 import { isIP } from 'node:net'
 import type { IncomingRequest } from '../../auth/auth.js'
 import { Password } from '../../model/password.js'
@@ -26,7 +27,7 @@ export interface Malformed {
  * whether the connection is secured, nor the session.
  */
 export function toGrant(form: Form, headers: Headers): { readonly grant: Grant } | Malformed {
-  const grantType = form.get('grant_type')?.toString('utf8')
+  const grantType = form.get('grant_type')
   if (grantType === undefined) return invalid('grant_type is missing')
   if (grantType !== 'password') {
     return { error: 'unsupported_grant_type', description: 'grant_type must be password' }
@@ -42,7 +43,7 @@ export function toGrant(form: Form, headers: Headers): { readonly grant: Grant }
   if (localIp === 'malformed') return invalid('X-Dovecot-Auth-Local is not an address')
 
   // U+FFFD where the bytes are no UTF-8: the user name rules refuse such a name.
-  const username = name.toString('utf8')
+  const username = Buffer.from(name, 'latin1').toString('utf8')
   const request: IncomingRequest = {
     user: username,
     protocol: protocolIn(headers),
@@ -51,7 +52,7 @@ export function toGrant(form: Form, headers: Headers): { readonly grant: Grant }
     ...(remoteIp && { remoteIp }),
     ...(localIp && { localIp }),
   }
-  return { grant: { request, password: new Password(password), username } }
+  return { grant: { request, password: new Password(Buffer.from(password, 'latin1')), username } }
 }
 
 function invalid(description: string): Malformed {

@@ -25,20 +25,13 @@ export function oauth2Routes(
   const client = createOauth2ClientCheck(settings)
   readFormsOnly(app)
   app.setErrorHandler(errorHandler(services))
-  app.addHook('preHandler', async (request: FastifyRequest<{ Body: Form }>, reply) => {
-    // Dovecot states the client's address with every grant.
-    if (!mayStateAddress(request.socket.remoteAddress)) {
-      return refuse(reply, 403, 'unauthorized_client', 'this caller is not among trusted_networks')
-    }
-    if (client.mayAsk(formOf(request), request.headers.authorization)) return
-    return refuse(reply.header('www-authenticate', 'Basic realm="homing"'), 401, 'invalid_client')
-  })
-
   app.post<{ Body: Form }>(
     '/oauth2/token',
     { schema: { response: { 200: grantReplySchema } } },
     async (request, reply) => {
-      const asked = toGrant(formOf(request), request.headers)
+      const form = formOf(request)
+      if (refusesCaller(request, form, reply)) return reply
+      const asked = toGrant(form, request.headers)
       if ('error' in asked) return refuse(reply, 400, asked.error, asked.description)
       const { grant } = asked
       const outcome = await auth.authenticate(grant.request, grant.password)
@@ -50,16 +43,32 @@ export function oauth2Routes(
   )
 
   app.post<{ Body: Form }>('/oauth2/introspect', async (request, reply) => {
-    const token = formOf(request).get('token')
+    const form = formOf(request)
+    if (refusesCaller(request, form, reply)) return reply
+    const token = form.get('token')
     if (token === undefined) return refuse(reply, 400, 'invalid_request', 'token is missing')
     // Dovecot asks about it only when it is set up to look for other attributes than the grant's reply has. That is
     // no verdict on a user whose password was right a moment ago.
-    if (token.equals(placeholder)) return refuse(reply, 400, 'invalid_request', whyNoIntrospection)
+    if (token === PLACEHOLDER) return refuse(reply, 400, 'invalid_request', whyNoIntrospection)
     return { active: false }
   })
-}
 
-const placeholder = Buffer.from(PLACEHOLDER)
+  /** Whether the caller may not ask; then the reply is sent. In the handler, where the form is: a hook costs a promise. */
+  function refusesCaller(
+    { socket, headers }: Pick<FastifyRequest, 'socket' | 'headers'>,
+    form: Form,
+    reply: FastifyReply,
+  ): boolean {
+    // Dovecot states the client's address with every grant.
+    if (!mayStateAddress(socket.remoteAddress)) {
+      refuse(reply, 403, 'unauthorized_client', 'this caller is not among trusted_networks')
+      return true
+    }
+    if (client.mayAsk(form, headers.authorization)) return false
+    refuse(reply.header('www-authenticate', 'Basic realm="homing"'), 401, 'invalid_client')
+    return true
+  }
+}
 
 const whyNoIntrospection =
   'the reply to the grant holds everything: set username_attribute = user and active_attribute = active'
