@@ -12,6 +12,7 @@ import type { Services } from '../services.js'
 import type { ListenerTrust } from './caller.js'
 import type { Door } from './door.js'
 import type { DoorTls } from './door-tls.js'
+import { answerExpectations } from './expect-continue.js'
 import { healthRoutes } from './health-routes.js'
 import type { HttpSettings } from './http-settings.js'
 import { parseJsonBody } from './json-body.js'
@@ -46,6 +47,7 @@ export function createHttpServer(
   })
   tls?.serve(app.server as unknown as Server)
   watchRequests(app, door.name, services.watch)
+  answerExpectations(app.server)
   readJsonOnly(app)
   app.addHook('onRequest', (_request, reply, done) => {
     if (closing.now) reply.header('connection', 'close')
