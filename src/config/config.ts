@@ -2,6 +2,7 @@
 
 import type { Static, TObject } from 'typebox'
 import type { PassdbSettings, UserdbSettings } from './chain-settings.js'
+import type { Presets } from './presets.js'
 import type { ChainLink, DriverTable } from './read-chain.js'
 import type { SettingOrigin } from './read-settings.js'
 
@@ -24,4 +25,6 @@ export interface ConfigSchema<S extends TObject = TObject> {
   readonly userdbDrivers: DriverTable
   readonly defaultPassdbs: WrittenChain
   readonly defaultUserdbs: WrittenChain
+  /** What the setting `preset` may name. */
+  readonly presets?: Presets
 }

@@ -10,6 +10,7 @@ import { DEFAULTS } from './load-config.js'
 import type { ChainLink, DriverTable } from './read-chain.js'
 import { HIDDEN, type SettingOrigin } from './read-settings.js'
 import { readValue } from './read-value.js'
+import { PRESET } from './setting-sources.js'
 import { formatTimeInterval } from './time-interval.js'
 import { holdsPassword, withoutPassword } from './url-password.js'
 
@@ -26,6 +27,8 @@ interface Printed {
   readonly value: unknown
   /** Why the value is not the one in use. */
   readonly hidden?: 'password' | 'secret'
+  /** The preset that it comes from. */
+  readonly preset?: string
 }
 
 /** The settings as TOML, each with its sentence unless only the non-default ones are wanted. */
@@ -107,7 +110,9 @@ function printedGroup(
     const declaration = declarationOf(property)
     const value = (values as Record<string, unknown>)[key]
     if (nonDefault && isDefault(value, declaration)) return []
-    return printedSetting(key, declaration, value, origins.get(key))
+    const origin = origins.get(key)
+    const preset = origin?.source.startsWith(`${PRESET} `) ? { preset: origin.source } : {}
+    return { ...printedSetting(key, declaration, value, origin), ...preset }
   })
 }
 
@@ -140,8 +145,12 @@ function printLink(chain: string, link: readonly Printed[], options: DumpOptions
   return ['', `[[${chain}]]`, ...link.flatMap(setting => printSetting(setting, options))]
 }
 
-function printSetting({ key, declaration, value, hidden }: Printed, { nonDefault }: DumpOptions): string[] {
-  const comment = nonDefault ? [] : [`# ${declaration.description}`]
+function printSetting(
+  { key, declaration, value, hidden, preset }: Printed,
+  { nonDefault }: DumpOptions,
+): string[] {
+  const described = nonDefault ? [] : [`# ${declaration.description}`]
+  const comment = preset === undefined ? described : [...described, `# from ${preset}`]
   if (hidden === 'secret') return [...comment, `# ${key} is set and not shown`]
   const note = hidden === 'password' ? ['# its password is not shown'] : []
   return [...comment, ...note, `${key} = ${tomlValue(value)}`]

@@ -2,14 +2,23 @@
 
 import { existsSync } from 'node:fs'
 import type { TObject } from 'typebox'
+import { declarationOf } from '../model/setting.js'
 import { passdbSettings, userdbSettings } from './chain-settings.js'
 import { checkConfig } from './check-config.js'
 import type { Config, ConfigSchema, WrittenChain } from './config.js'
 import type { ConfigProblem } from './config-problem.js'
 import { type ChainKey, type MergedSources, mergeSources, type RawSettings } from './merge-sources.js'
+import { bareAsText } from './raw-value.js'
 import { readChain } from './read-chain.js'
-import { readSettings } from './read-settings.js'
-import { readConfigFile, readEnvironment, readFlags, type SettingSource } from './setting-sources.js'
+import { hasFile, readSettings } from './read-settings.js'
+import {
+  presetSource,
+  readConfigFile,
+  readCredentials,
+  readEnvironment,
+  readFlags,
+  type SettingSource,
+} from './setting-sources.js'
 
 /** Where to look. */
 export interface ConfigSources {
@@ -33,11 +42,14 @@ export function loadConfig<S extends TObject>(
 ): LoadedConfig<S> {
   const path = file ?? environment.HOMING_CONFIG ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined)
   const fileSource = path === undefined ? undefined : readConfigFile(path)
-  const sources: SettingSource[] = [readEnvironment(environment), readFlags(flags)]
-  if (fileSource) sources.unshift(fileSource)
-
+  const sources: SettingSource[] = [
+    ...(fileSource ? [fileSource] : []),
+    readCredentials(environment, path => isSecret(path, schema)),
+    readEnvironment(environment),
+    readFlags(flags),
+  ]
   const defaults = { passdb: schema.defaultPassdbs, userdb: schema.defaultUserdbs }
-  const merged = mergeSources(sources, defaults)
+  const merged = mergeWithPreset(schema, sources, defaults)
   const { config, problems } = readConfig(schema, merged, defaults)
   const worldReadable = path !== undefined && fileSource?.worldReadable ? path : undefined
   const findings = checkConfig(config, schema, { worldReadable })
@@ -45,6 +57,36 @@ export function loadConfig<S extends TObject>(
   return all.length === 0
     ? { config, warnings: findings.warnings }
     : { problems: all, warnings: findings.warnings }
+}
+
+/** The last word on `preset` decides what stands beneath all of them. */
+function mergeWithPreset(
+  { presets = {} }: ConfigSchema,
+  sources: readonly SettingSource[],
+  defaults: Readonly<Record<ChainKey, WrittenChain>>,
+): MergedSources {
+  const merged = mergeSources(sources, defaults)
+  const written = merged.plain.get('preset')?.raw
+  const name = written?.form === 'bare' ? bareAsText(written.text) : written?.value
+  const preset = typeof name === 'string' && Object.hasOwn(presets, name) ? presets[name] : undefined
+  return preset ? mergeSources([presetSource(String(name), preset), ...sources], defaults) : merged
+}
+
+/** Whether a path (`api_token`, `passdb.local.database_url`) names a setting that may be read from a file. */
+function isSecret(path: readonly string[], schema: ConfigSchema): boolean {
+  const [first = '', ...rest] = path
+  const key = path.at(-1) ?? ''
+  const drivers = { passdb: schema.passdbDrivers, userdb: schema.userdbDrivers }
+  if (rest.length === 0) return mayComeFromFile(schema.settings, key)
+  if (rest.length !== 2 || !Object.hasOwn(drivers, first)) return false
+  return Object.values(drivers[first as keyof typeof drivers]).some(({ options }) =>
+    mayComeFromFile(options, key),
+  )
+}
+
+function mayComeFromFile({ properties }: TObject, key: string): boolean {
+  const property = Object.hasOwn(properties, key) ? properties[key] : undefined
+  return property !== undefined && hasFile(declarationOf(property))
 }
 
 function readConfig<S extends TObject>(

@@ -3,7 +3,7 @@
 import { cacheSettings } from '../cache/cache-settings.js'
 import { databaseSettings } from '../database/database-settings.js'
 import { dovecotSettings } from '../dovecot/dovecot-settings.js'
-import { settings, text } from '../model/setting.js'
+import { choice, settings, text } from '../model/setting.js'
 import { usernameSettings } from '../model/username.js'
 import { passdbDrivers } from '../passdb/drivers.js'
 import { passwordSettings } from '../password/password-settings.js'
@@ -15,6 +15,16 @@ import { logSettings } from '../telemetry/logger.js'
 import { loginEventSettings } from '../telemetry/login-event-settings.js'
 import { userdbDrivers } from '../userdb/drivers.js'
 import type { Config, ConfigSchema } from './config.js'
+import { presets } from './presets.js'
+
+const presetSettings = settings({
+  preset: choice(
+    'A beginning for a site of this size: `small` (up to 1,000 mailboxes), `medium` (10,000) or `large`. Whatever else is written down beats it.',
+    ['none', 'small', 'medium', 'large'],
+    'none',
+    { reloads: true },
+  ),
+})
 
 const masterSettings = settings({
   auth_master_user_separator: text(
@@ -24,6 +34,7 @@ const masterSettings = settings({
 })
 
 const programSettings = settings({
+  ...presetSettings.properties,
   ...httpSettings.properties,
   ...dictSettings.properties,
   ...databaseSettings.properties,
@@ -46,6 +57,7 @@ export type HomingConfig = Config<typeof programSettings>
  */
 export const programSchema = {
   settings: programSettings,
+  presets,
   passdbDrivers,
   userdbDrivers,
   defaultPassdbs: [

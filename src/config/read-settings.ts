@@ -72,7 +72,8 @@ export function anySource(written: RawSettings): string {
 
 const FILE_SUFFIX = '_file'
 
-function hasFile({ kind }: SettingDeclaration): boolean {
+/** Whether a setting may also be given as `<key>_file`. */
+export function hasFile({ kind }: SettingDeclaration): boolean {
   return kind === 'secret' || kind === 'url'
 }
 

@@ -1,6 +1,7 @@
 // The places settings come from — file, environment, flags — each read as a list of assignments.
 
-import { readFileSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { parse, TomlError } from 'smol-toml'
 import type { ConfigProblem } from './config-problem.js'
 import type { RawValue } from './raw-value.js'
@@ -59,6 +60,46 @@ export function readEnvironment(environment: NodeJS.ProcessEnv): SettingSource {
     const path = name.slice(ENVIRONMENT_PREFIX.length).toLowerCase().split('__')
     assignments.push({ path, raw: { form: 'bare', text }, source: `environment ${name}` })
   }
+  return { assignments, problems: [] }
+}
+
+/** How the source of a preset's settings begins. */
+export const PRESET = 'preset'
+
+/** What a preset says, as if an operator had written it first of all. */
+export function presetSource(name: string, preset: Readonly<Record<string, unknown>>): SettingSource {
+  const assignments = Object.entries(preset).map(
+    ([key, value]): Assignment => ({
+      path: [key],
+      raw: { form: 'toml', value },
+      source: `${PRESET} ${name}`,
+    }),
+  )
+  return { assignments, problems: [] }
+}
+
+/**
+ * What systemd's LoadCredential= or SetCredential= left in $CREDENTIALS_DIRECTORY: a file named like a secret setting
+ * (`api_token`, `passdb.local.database_url`) is its secret. Other files are for somebody else.
+ */
+export function readCredentials(
+  { CREDENTIALS_DIRECTORY: directory }: NodeJS.ProcessEnv,
+  isSecret: (path: readonly string[]) => boolean,
+): SettingSource {
+  if (directory === undefined || directory === '') return { assignments: [], problems: [] }
+  let names: string[]
+  try {
+    names = readdirSync(directory)
+  } catch (error) {
+    const wrong = `cannot read the folder: ${(error as Error).message}`
+    return { assignments: [], problems: [{ source: `CREDENTIALS_DIRECTORY ${directory}`, wrong }] }
+  }
+  const assignments = names.flatMap((name): Assignment[] => {
+    const path = name.split('.')
+    if (!isSecret(path)) return []
+    const file = [...path.slice(0, -1), `${path.at(-1)}_file`]
+    return [{ path: file, raw: { form: 'toml', value: join(directory, name) }, source: `credential ${name}` }]
+  })
   return { assignments, problems: [] }
 }
 
