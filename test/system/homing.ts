@@ -191,7 +191,7 @@ async function spawnService(configFile: string, logFile: string): Promise<ChildP
 
 /** Whether these lines set what this line sets. */
 function isGivenIn(lines: string, line: string): boolean {
-  return new RegExp(`^${line.split(' ')[0]} *=`, 'm').test(lines)
+  return new RegExp(`^${line.split(' ')[0]}(_file)? *=`, 'm').test(lines)
 }
 
 async function isReady(url: string, { caFile, clientCertificate }: HomingOptions): Promise<boolean> {

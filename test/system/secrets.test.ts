@@ -1,8 +1,15 @@
 // A password goes in and a verdict comes out; nothing else of it is ever seen again.
 
+import { execFile } from 'node:child_process'
+import { chmodSync, writeFileSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
-import t from 'tap'
-import { startHoming } from './homing.js'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import Database from 'libsql'
+import t, { type Test } from 'tap'
+import { sqliteFile, startHoming } from './homing.js'
+
+const program = join(import.meta.dirname, '../../src/cli/homing.js')
 
 const PASSWORD = 'c4n4ry-pässword'
 const BACKEND_PASSWORD = 'c4n4ry-backend'
@@ -13,10 +20,23 @@ const BROKEN_HASH = '{SHA512-CRYPT}$6$c4n4rysalt$c4n4rycut'
 const DATABASE_PASSWORD = 'c4n4ry-database'
 const SECRETS = [/c4n4ry/, new RegExp(HASH.slice(-60, -40).replaceAll(/[./]/g, '\\$&'))]
 
-t.test('no password and no hash is in any log line, metric, error, or command line', async t => {
-  const homing = await startHoming({
-    config: `log_level = "debug"\ndatabase_password = "${DATABASE_PASSWORD}"`,
-  })
+for (const format of ['json', 'dovecot']) {
+  t.test(
+    `no password, hash or token is in any ${format} log line, metric, error, login event, report or command line`,
+    t => lookEverywhere(t, format),
+  )
+}
+
+async function lookEverywhere(t: Test, format: string): Promise<void> {
+  const folder = t.testdir({ token: 'c4n4ry-token\n' })
+  chmodSync(join(folder, 'token'), 0o600)
+  const file = join(folder, 'homing.db')
+  const config = [
+    `log_level = "debug"\nlog_format = "${format}"\nlogin_events = "all"\nlast_login = true`,
+    `api_token_file = "${folder}/token"\nauth_cache_size = "1M"\npassword_rehash = "SHA512-CRYPT"`,
+    `database_password = "${DATABASE_PASSWORD}"`,
+  ].join('\n')
+  const homing = await startHoming({ config, database: sqliteFile(file) })
   t.teardown(homing.close)
   await homing.addAccounts({
     proxyUsers: [
@@ -40,8 +60,28 @@ t.test('no password and no hash is in any log line, metric, error, or command li
   answers.push(await ask('/v1/passdb/verify', { user: 'anna@x', password: PASSWORD, remote_ip: PASSWORD }))
   answers.push(await (await fetch(`${homing.url}/metrics`)).text())
   await homing.waitForLog('nobody@x')
+  // What is said when settings change, are wrong, and when the service ends.
+  await homing.configure(
+    `${config}\nssl_key_password = "c4n4ry-key"\nssl = true\nssl_cert = "${folder}/token"`,
+  )
+  homing.signal('SIGHUP')
+  await homing.waitForLog('not reloaded')
+  await homing.configure(config.replace('api_token_file', 'trusted_networks = ["127.0.0.1"]\napi_token_file'))
+  writeFileSync(join(folder, 'token'), 'c4n4ry-token-2\n')
+  homing.signal('SIGHUP')
+  homing.signal('SIGUSR2')
+  await homing.waitForLog('configuration reloaded', 'api_token')
+  answers.push(await ask('/v1/passdb/verify', { user: 'anna@x', password: PASSWORD }))
+  await homing.waitForLog('turned away')
+  await homing.stop()
 
-  const seen = { answers: answers.join('\n'), log: await homing.log(), commands: await commandLines() }
+  const seen = {
+    answers: answers.join('\n'),
+    log: await homing.log(),
+    commands: await commandLines(),
+    events: JSON.stringify(rowsOf(file)),
+    reports: await reports(file),
+  }
   for (const [where, text] of Object.entries(seen)) {
     t.ok(text.length > 100, `something is in the ${where}`)
     for (const secret of SECRETS) t.notMatch(text.replaceAll(/"user":"[^"]*"/g, ''), secret, where)
@@ -50,12 +90,30 @@ t.test('no password and no hash is in any log line, metric, error, or command li
   async function ask(path: string, body: unknown): Promise<string> {
     const response = await fetch(homing.url + path, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${homing.token}` },
+      headers: { 'content-type': 'application/json', authorization: 'Bearer c4n4ry-token' },
       body: typeof body === 'string' ? body : JSON.stringify(body),
     })
     return response.text()
   }
-})
+}
+
+function rowsOf(file: string): unknown[] {
+  const database = new Database(file, { readonly: true })
+  try {
+    const tables = ['homing_login_events', 'homing_last_logins']
+    return tables.flatMap(table => database.prepare(`select * from ${table}`).all())
+  } finally {
+    database.close()
+  }
+}
+
+async function reports(file: string): Promise<string> {
+  const env = { ...process.env, HOMING_DATABASE_URL: `sqlite:${file}` }
+  const all = ['failures', 'addresses', 'masters'].map(report =>
+    promisify(execFile)(process.execPath, [program, 'report', report, '--json'], { env }),
+  )
+  return (await Promise.all(all)).map(({ stdout, stderr }) => stdout + stderr).join('')
+}
 
 async function commandLines(): Promise<string> {
   const processes = (await readdir('/proc')).filter(name => /^\d+$/.test(name))
