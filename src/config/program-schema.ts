@@ -9,7 +9,9 @@ import { passdbDrivers } from '../passdb/drivers.js'
 import { passwordSettings } from '../password/password-settings.js'
 import { policySettings } from '../policy/policy-settings.js'
 import { dictSettings } from '../protocols/dict/dict-settings.js'
+import { doors } from '../protocols/http/doors.js'
 import { httpSettings } from '../protocols/http/http-settings.js'
+import { doorTlsSettings } from '../protocols/http/tls-settings.js'
 import { stateSettings } from '../state/state-settings.js'
 import { logSettings } from '../telemetry/logger.js'
 import { loginEventSettings } from '../telemetry/login-event-settings.js'
@@ -33,9 +35,18 @@ const masterSettings = settings({
   ),
 })
 
+/** Every door beside the first may have TLS of its own: `policy_ssl`, `policy_ssl_cert` … */
+const tlsOfDoors: Record<never, never> = Object.assign(
+  {},
+  ...doors
+    .filter(({ listenSetting }) => listenSetting !== 'listen')
+    .map(({ listenSetting }) => doorTlsSettings(listenSetting.replace(/listen$/, ''))),
+)
+
 const programSettings = settings({
   ...presetSettings.properties,
   ...httpSettings.properties,
+  ...tlsOfDoors,
   ...dictSettings.properties,
   ...databaseSettings.properties,
   ...usernameSettings.properties,

@@ -7,6 +7,7 @@ import t from 'tap'
 import { formatProblem } from '../../../src/config/config-problem.js'
 import { loadConfig } from '../../../src/config/load-config.js'
 import { programSchema } from '../../../src/config/program-schema.js'
+import { doors } from '../../../src/protocols/http/doors.js'
 import { createAuthority } from '../../system/certificates.js'
 
 const folder = await mkdtemp(join(tmpdir(), 'homing-check-tls-'))
@@ -130,4 +131,14 @@ t.test('a key that everybody can read, and a listener in clear, are warned of', 
   const remote = check(['listen=0.0.0.0:8080', `api_token_file=${file('token')}`])
   t.match(remote.warnings, [/0.0.0.0:8080 is open to other machines without TLS/])
   t.match(check([`ssl_cert=${good.certFile}`]).warnings, [/ssl_cert: it is named, and ssl is not on/])
+})
+
+t.test('every door beside the first may have TLS of its own', async t => {
+  const known = Object.keys(programSchema.settings.properties)
+  for (const { listenSetting } of doors) {
+    const prefix = listenSetting.replace(/listen$/, '')
+    for (const key of ['ssl', 'ssl_cert', 'ssl_key', 'ssl_ca', 'ssl_verify_client_cert']) {
+      t.ok(known.includes(prefix + key), prefix + key)
+    }
+  }
 })
