@@ -149,7 +149,8 @@ function printSetting(
   { key, declaration, value, hidden, preset }: Printed,
   { nonDefault }: DumpOptions,
 ): string[] {
-  const described = nonDefault ? [] : [`# ${declaration.description}`]
+  const again = declaration.reloads ? ' [read again at SIGHUP]' : ''
+  const described = nonDefault ? [] : [`# ${declaration.description}${again}`]
   const comment = preset === undefined ? described : [...described, `# from ${preset}`]
   if (hidden === 'secret') return [...comment, `# ${key} is set and not shown`]
   const note = hidden === 'password' ? ['# its password is not shown'] : []

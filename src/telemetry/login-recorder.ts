@@ -1,5 +1,6 @@
 // From answered questions to rows in the database, beside the logins: a bounded queue, batches, and nobody waits.
 
+import { setImmediate } from 'node:timers/promises'
 import type { AuthEvent } from '../model/auth-event.js'
 import type { Clock } from '../model/clock.js'
 import type { LoginEvent, LoginEventStore } from '../model/login-event.js'
@@ -28,8 +29,8 @@ export interface LoginRecorderOptions {
 const usualLimits = {
   /** As many events may wait: at 300 bytes each some 6 MB, and some seconds of a very big site. */
   waiting: 20_000,
-  /** One statement. SQLite writes it on the event loop: two milliseconds. */
-  batch: 200,
+  /** One statement. SQLite writes it on the event loop. */
+  batch: 100,
   gatheringMs: 500,
   /** How long a database that did not take them is left alone. */
   backOffMs: 2000,
@@ -76,6 +77,8 @@ export function createLoginRecorder(options: LoginRecorderOptions): LoginRecorde
         dropped += batch.length
       }
       queue.splice(0, batch.length)
+      // SQLite answers without ever leaving the event loop: let the logins have it in between.
+      await setImmediate()
     }
   }
 

@@ -144,3 +144,18 @@ t.test('old events are pruned in small batches until none is left', async t => {
   for (let tries = 0; tries < 100 && left.length > 0; tries++) await sleep(10)
   t.same(asked.slice(0, 3), [3, 3, 3])
 })
+
+t.test('a database that answers at once does not keep the event loop for itself', async t => {
+  const { record, stop, counts } = recorder(t, { last_login: false }, {}, { batch: 10, gatheringMs: 1000 })
+  for (let n = 0; n < 9; n++) record(authEvent('ok'))
+  let turns = 0
+  const count = () => {
+    turns++
+    if (counts().waiting > 0) setImmediate(count)
+  }
+  for (let n = 0; n < 991; n++) record(authEvent('ok'))
+  setImmediate(count)
+  await stop(1000)
+  t.equal(counts().written, 1000)
+  t.ok(turns > 50, `${turns} turns between 100 batches`)
+})
