@@ -32,6 +32,7 @@ import {
   openDoors,
 } from './protocols/http/open-doors.js'
 import type { Readiness, Services } from './protocols/services.js'
+import { watchAuth } from './protocols/watch-auth.js'
 import { openState } from './state/open-state.js'
 import { createDoorMetrics } from './telemetry/door-metrics.js'
 import { type Logger, type OpenLogger, openLogger } from './telemetry/logger.js'
@@ -61,6 +62,9 @@ export interface Service {
    */
   stop(): Promise<void>
 }
+
+/** The dict door's name in metrics. */
+const DICT = 'dict'
 
 /**
  * Starts to answer on every address of the configuration. When it throws (an address in use, a setting that can
@@ -102,7 +106,7 @@ export async function startService(config: HomingConfig): Promise<Service> {
     clock: systemClock,
     warn: (message, cause) => log.warn({ cause }, message),
   })
-  const doorMetrics = createDoorMetrics(doors.map(({ name }) => name))
+  const doorMetrics = createDoorMetrics([...doors.map(({ name }) => name), DICT])
   let isConfigGood = true
   metrics.watch(() => doorMetrics.format())
   metrics.watch(async () =>
@@ -166,7 +170,7 @@ export async function startService(config: HomingConfig): Promise<Service> {
       await shared.ready
     }
     dicts = await openDictListeners({
-      services,
+      services: { ...services, auth: watchAuth(engine.auth, DICT, doorMetrics) },
       sockets: settings.dict_listen.map(text => socketPathOf(text, 'dict_listen')),
       policy: settings,
       mode: settings.unix_listener_mode,

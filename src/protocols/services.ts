@@ -29,7 +29,8 @@ export interface RequestWatch {
   /** A request was answered, with a verdict in Dovecot's words or with none. */
   answered(request: {
     readonly door: string
-    readonly status: number
+    /** The HTTP status; absent where the door speaks something else. */
+    readonly status?: number
     readonly verdict?: string
     readonly seconds: number
   }): void

@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { request } from 'node:https'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -126,7 +127,7 @@ t.test(
     const homing = await startHoming({
       database: { url, execute: sql => server.execute(sql, name) },
       caFile: authority.caFile,
-      config: `ssl = true\nssl_cert = "${certFile}"\nssl_key = "${keyFile}"\nauth_cache_size = "1M"\nlogin_events = "all"\n`,
+      config: `ssl = true\nssl_cert = "${certFile}"\nssl_key = "${keyFile}"\nauth_cache_size = "1M"\nlogin_events = "all"\ndict_listen = ["unix:${folder}/dict.sock"]\n`,
     })
     t.teardown(homing.close)
     await homing.addAccounts({
@@ -140,6 +141,7 @@ t.test(
     await ask('/v1/passdb/verify', { ...canary, password: 'c4n4ry' })
     await ask('/v1/passdb/verify', { ...canary, password: 'c4n4ry' }, 'wrong')
     await ask('/v1/c4n4ry/198.51.100.77', {})
+    t.match(await askDict(join(folder, 'dict.sock'), 'Lshared/userdb/anna@x\tanna@x'), /^O\{/)
     const text = await ask('/metrics')
     const metrics = parseMetrics(text)
 
@@ -152,9 +154,10 @@ t.test(
       /c4n4ry|198\.51\.100\.77|127\.0\.0\.1|anna/,
       'no user, address or path of a stranger in any label',
     )
-    t.match(text, /homing_http_requests_total\{door="passdb",code="200",verdict="password_mismatch"\} 1\n/)
-    t.match(text, /homing_http_requests_total\{door="passdb",code="401",verdict="none"\} 1\n/)
-    t.match(text, /homing_http_request_duration_seconds_count\{door="passdb"\} 6\n/)
+    t.match(text, /homing_door_requests_total\{door="passdb",code="200",verdict="password_mismatch"\} 1\n/)
+    t.match(text, /homing_door_requests_total\{door="passdb",code="401",verdict="none"\} 1\n/)
+    t.match(text, /homing_door_request_duration_seconds_count\{door="passdb"\} 6\n/)
+    t.match(text, /homing_door_requests_total\{door="dict",code="none",verdict="ok"\} 1\n/)
     t.match(text, /homing_database_hosts\{database="main",state="up"\} 1\n/)
     t.match(text, /homing_login_events_waiting \d/)
     const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, found]) => found)
@@ -172,6 +175,18 @@ t.test('promtool takes the alerts', async t => {
   }
   t.match(checked.stdout, /SUCCESS: \d+ rules found/)
 })
+
+/** One question in Dovecot's dict protocol, without ids. */
+function askDict(path: string, line: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path, () => socket.write(`H3\t0\t0\t\tauth\n${line}\n`))
+    socket.once('data', data => {
+      resolve(String(data))
+      socket.destroy()
+    })
+    socket.on('error', reject)
+  })
+}
 
 function answer(url: string, ca: string, token: string, body?: object): Promise<string> {
   return new Promise((resolve, reject) => {

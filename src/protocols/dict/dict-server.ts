@@ -99,9 +99,13 @@ export async function openDictListener({
       engine: { auth: services.auth, policy },
       warn,
       reportBug: error => services.reportBug('dict', error),
-      closed: () => connections.delete(connection),
+      closed: () => {
+        connections.delete(connection)
+        services.watch?.connected('dict', -1)
+      },
     })
     connections.add(connection)
+    services.watch?.connected('dict', 1)
   }
 }
 
