@@ -1,3 +1,3 @@
 import { testDoors } from './doors.suite.js'
 
-testDoors('2.3')
+testDoors('2.3', ['lua', 'oauth2'])

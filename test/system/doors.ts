@@ -1,14 +1,17 @@
 // The doors through which each Dovecot can ask: one `door-….conf` in deploy/ each.
 
 import { existsSync } from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
+import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-/** `dict-verify` is the file of the dict door with its other passdb in it. */
-export type Door = 'lua' | 'oauth2' | 'dict' | 'dict-verify'
+/**
+ * `dict-verify` is the file of the dict door with its other passdb in it, `checkpassword-exec` the one of checkpassword
+ * with the answer going through Dovecot's checkpassword-reply.
+ */
+export type Door = 'lua' | 'oauth2' | 'dict' | 'dict-verify' | 'checkpassword' | 'checkpassword-exec'
 
 export const doorsOf: Readonly<Record<'2.3' | '2.4', readonly Door[]>> = {
-  '2.3': ['lua', 'oauth2', 'dict', 'dict-verify'],
+  '2.3': ['lua', 'oauth2', 'dict', 'dict-verify', 'checkpassword', 'checkpassword-exec'],
   '2.4': ['lua', 'oauth2'],
 }
 
@@ -21,12 +24,22 @@ export interface AskedService {
 
 /** The same file with this door included instead of the one that is. */
 export function withDoor(configuration: string, door: Door): string {
-  if (door !== 'dict-verify')
-    return configuration.replace(/^!include door-\S+$/m, `!include door-${door}.conf`)
-  return withDoor(configuration, 'dict').replace(
-    /(^passdb \{\n {2}driver = dict\n.*\/)dict\.conf\.ext$/m,
-    '$1dict-verify.conf.ext',
-  )
+  const { of, from, to } = variants[door] ?? { of: door, from: '', to: '' }
+  return configuration.replace(/^!include door-\S+$/m, `!include door-${of}.conf`).replace(from, to)
+}
+
+/** What else stands in the files of a door. */
+const variants: Readonly<Partial<Record<Door, { of: Door; from: RegExp; to: string }>>> = {
+  'dict-verify': {
+    of: 'dict',
+    from: /(^passdb \{\n {2}driver = dict\n.*\/)dict\.conf\.ext$/m,
+    to: '$1dict-verify.conf.ext',
+  },
+  'checkpassword-exec': {
+    of: 'checkpassword',
+    from: /^( {2}args = \S+\/checkpassword)$/gm,
+    to: '$1 --exec',
+  },
 }
 
 /** Puts the address and the token of Homing where 2.3 wants them: into the files that its passdbs name. */
@@ -51,9 +64,15 @@ export function siteValues({ url, token }: AskedService): string {
   ].join('\n')
 }
 
+/** A program must be one, and what it reads its token from is a file of its own. */
+export async function finishCheckpassword(etc: string, { token }: AskedService): Promise<void> {
+  await chmod(join(etc, 'checkpassword'), 0o755)
+  if (token !== undefined) await writeFile(join(etc, 'homing.token'), `${token}\n`)
+}
+
 /** The files that may hold a token, and that Dovecot's auth process reads by itself. */
 export function filesWithSecrets(etc: string): string[] {
-  return ['auth.lua', 'oauth2.conf.ext'].map(name => join(etc, name)).filter(existsSync)
+  return ['auth.lua', 'oauth2.conf.ext', 'homing.token'].map(name => join(etc, name)).filter(existsSync)
 }
 
 /** The line that begins so → what follows on it. */

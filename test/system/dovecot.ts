@@ -20,6 +20,7 @@ import {
   type AskedService,
   type Door,
   filesWithSecrets,
+  finishCheckpassword,
   setSiteValues,
   siteValues,
   withDoor,
@@ -165,6 +166,7 @@ async function layFiles(
     service: options.service,
   }
   await writeFile(join(outside, 'etc/site.conf'), siteConf(major, site) + (options.site ?? ''))
+  if (major === '2.3') await finishCheckpassword(join(outside, 'etc'), options.service)
   if (major === '2.3') await setSiteValues(join(outside, 'etc'), options.service)
   await letOnlyDovecotRead(join(outside, 'etc'), options.installation.root)
 }
