@@ -4,10 +4,7 @@ import { existsSync } from 'node:fs'
 import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-/**
- * `dict-verify` is the file of the dict door with its other passdb in it, `checkpassword-exec` the one of checkpassword
- * with the answer going through Dovecot's checkpassword-reply.
- */
+/** `checkpassword-exec` is the file of checkpassword with the answer going through Dovecot's checkpassword-reply. */
 export type Door = 'lua' | 'oauth2' | 'dict' | 'dict-verify' | 'checkpassword' | 'checkpassword-exec'
 
 export const doorsOf: Readonly<Record<'2.3' | '2.4', readonly Door[]>> = {
@@ -30,11 +27,6 @@ export function withDoor(configuration: string, door: Door): string {
 
 /** What else stands in the files of a door. */
 const variants: Readonly<Partial<Record<Door, { of: Door; from: RegExp; to: string }>>> = {
-  'dict-verify': {
-    of: 'dict',
-    from: /(^passdb \{\n {2}driver = dict\n.*\/)dict\.conf\.ext$/m,
-    to: '$1dict-verify.conf.ext',
-  },
   'checkpassword-exec': {
     of: 'checkpassword',
     from: /^( {2}args = \S+\/checkpassword)$/gm,
