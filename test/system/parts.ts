@@ -2,12 +2,16 @@
 
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import type { Test } from 'tap'
 import { whyNoMariadb } from './mariadb-server.js'
 import { redisBinary } from './redis-server.js'
 
-export type Part = Dovecot | 'mariadb' | 'redis'
+export type Part = Dovecot | 'mariadb' | 'redis' | Program
+
+/** Parts that are one program in PATH. */
+const programs = ['haproxy', 'nginx', 'nft'] as const
+type Program = (typeof programs)[number]
 
 /** An installed Dovecot: `root` is the folder it must be chrooted to, empty when it is the machine's own. */
 export interface DovecotInstallation {
@@ -53,6 +57,9 @@ const howToGet: Readonly<Record<Part, string>> = {
   'dovecot-2.4': `${installHint}, or install Dovecot 2.4 with its auth-lua, imapd, pop3d and lmtpd packages`,
   mariadb: `${installHint}, or install mariadb-server`,
   redis: `${installHint}, or install valkey-server or redis-server`,
+  haproxy: `${installHint}, or install haproxy`,
+  nginx: `${installHint}, or install nginx`,
+  nft: `${installHint}, or install nftables`,
 }
 
 function isRequired(part: Part): boolean {
@@ -61,8 +68,18 @@ function isRequired(part: Part): boolean {
 }
 
 function isThere(part: Part): boolean {
+  if (isProgram(part)) return isInPath(part)
   if (part === 'redis') return redisBinary() !== undefined
   return part === 'mariadb' ? whyNoMariadb() === undefined : findDovecot(part) !== undefined
+}
+
+function isProgram(part: Part): part is Program {
+  return programs.some(program => program === part)
+}
+
+function isInPath(name: string): boolean {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
+  return folders.some(folder => existsSync(join(folder, name)))
 }
 
 function look(part: Dovecot): DovecotInstallation | undefined {

@@ -1,0 +1,3 @@
+import { balancerSuite } from './balancer.suite.js'
+
+balancerSuite('haproxy', { asksReadyz: true })
