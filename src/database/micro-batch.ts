@@ -8,6 +8,8 @@ export interface MicroBatchLimits {
   /** Who has waited so long for a place gets another query beside them, up to `parallelAtMost`. */
   readonly patienceMs: number
   readonly parallelAtMost: number
+  /** Who has no answer by then, waiting for a place included, is refused; the query goes on for the others. */
+  readonly timeoutMs: number
 }
 
 interface Waiter<Answer> {
@@ -69,11 +71,27 @@ export function createMicroBatch<Answer>(
 
   return key =>
     new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(tookTooLong(limits.timeoutMs)), limits.timeoutMs)
+      const waiter: Waiter<Answer> = {
+        resolve: answer => {
+          clearTimeout(timer)
+          resolve(answer)
+        },
+        reject: cause => {
+          clearTimeout(timer)
+          reject(cause)
+        },
+      }
       const waiters = waiting.get(key)
-      if (waiters) waiters.push({ resolve, reject })
-      else waiting.set(key, [{ resolve, reject }])
+      if (waiters) waiters.push(waiter)
+      else waiting.set(key, [waiter])
       schedule()
     })
+}
+
+function tookTooLong(limitMs: number): Error {
+  const message = `no answer within ${limitMs} ms, waiting for a query included`
+  return Object.assign(new Error(message), { code: 'HOMING_DATABASE_TIMEOUT' })
 }
 
 function settle<Answer>(

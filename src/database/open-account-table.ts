@@ -2,7 +2,7 @@
 
 import { ConfigError } from '../model/config-error.js'
 import type { AccountLookup, AccountTable, AccountTableOptions } from './account-table.js'
-import { DatabaseError } from './database-error.js'
+import { DatabaseError, errorCode, toDatabaseError } from './database-error.js'
 import { BATCH_SIZE, createFindAll, type FindAll } from './find-accounts.js'
 import { listAccounts } from './list-accounts.js'
 import { countRows, listPasswords } from './list-passwords.js'
@@ -23,12 +23,14 @@ const LONGEST_NAME = 1024
 /**
  * Asks the database about the columns on the first lookup, and again when a lookup failed because of them. Throws ConfigError
  * for a role that cannot be a key. `open` resolves to the database; it may reject, and is then asked again.
+ * A lookup has ended after `lookupTimeoutMs`, however many were before it.
  */
 export function openAccountTable(
   open: () => Promise<SqlDatabase>,
   options: AccountTableOptions,
   warn: (message: string) => void,
   changes: Changes,
+  { databaseName, lookupTimeoutMs }: { readonly databaseName: string; readonly lookupTimeoutMs: number },
 ): AccountTable {
   if (Object.hasOwn(options.columns, '__proto__')) throw new ConfigError('columns: "__proto__" is no role')
   let known: Promise<KnownTable> | undefined
@@ -60,6 +62,12 @@ export function openAccountTable(
     return cause
   }
 
+  /** A bug keeps its own words. */
+  const named = (cause: unknown) =>
+    errorCode(cause) === 'HOMING_DATABASE_TIMEOUT'
+      ? toDatabaseError(cause, `find accounts in ${options.table}`, databaseName)
+      : cause
+
   const findBatched = createMicroBatch<AccountLookup>(
     async names => {
       try {
@@ -68,13 +76,13 @@ export function openAccountTable(
         throw forgetIfWrong(cause)
       }
     },
-    { size: BATCH_SIZE, parallel: 2, patienceMs: 20, parallelAtMost: 16 },
+    { size: BATCH_SIZE, parallel: 2, patienceMs: 20, parallelAtMost: 16, timeoutMs: lookupTimeoutMs },
   )
 
   return {
     find: (user, signal) => {
       if (user.length > LONGEST_NAME) return Promise.resolve({ found: 'none' })
-      const lookup = findBatched(user).catch(failed)
+      const lookup = findBatched(user).catch(cause => failed(named(cause)))
       return signal ? unlessAborted(lookup, signal) : lookup
     },
     async *list(mask) {

@@ -96,6 +96,7 @@ function openDatabase(
   { warn, changed }: Required<DatabaseDeps>,
 ): Database {
   const tls = location.kind === 'mysql' ? readDatabaseTls(settings, location.hosts) : undefined
+  const lookupTimeoutMs = settings.database_connect_timeout + settings.database_query_timeout
   const statements = createStatementCounts()
   let pool: SqlDatabase['pool']
   let opening: Promise<SqlDatabase> | undefined
@@ -118,7 +119,8 @@ function openDatabase(
     changes: openChangeLog(location.name, open),
     copies: openCopies(open),
     isEmbedded: location.kind === 'sqlite',
-    accountTable: options => openAccountTable(open, options, warn, changes),
+    accountTable: options =>
+      openAccountTable(open, options, warn, changes, { databaseName: location.name, lookupTimeoutMs }),
     accounts: (table, normalise) => accountsIn(open, table, normalise, changes),
     loginEvents: loginEventsIn(open),
     figures: () => {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { createMicroBatch } from '../../../src/database/micro-batch.js'
 
-const limits = { size: 4, parallel: 1, patienceMs: 30, parallelAtMost: 2 }
+const limits = { size: 4, parallel: 1, patienceMs: 30, parallelAtMost: 2, timeoutMs: 1000 }
 
 /** Remembers which keys went together; each batch takes so many milliseconds. */
 function counting(ms: number, options = limits) {
@@ -74,3 +74,30 @@ t.test('a failure reaches everybody in its batch and nobody else', async t => {
   )
   t.equal(await ask('a'), 'a')
 })
+
+t.test(
+  'who has no answer in time is refused, whoever is before them, and a later one is answered',
+  async t => {
+    let speedMs = 200
+    const ask = createMicroBatch(
+      async () => {
+        await sleep(speedMs)
+        return key => key
+      },
+      { ...limits, parallelAtMost: 1, timeoutMs: 150 },
+    )
+    const start = performance.now()
+    const late = [ask('a')]
+    await sleep(100)
+    late.push(ask('b'))
+    const refused = await Promise.allSettled(late)
+    t.ok(performance.now() - start < 400, 'the wait for a place is part of the time')
+    t.same(
+      refused.map(outcome => outcome.status),
+      ['rejected', 'rejected'],
+    )
+    speedMs = 1
+    await sleep(250)
+    t.equal(await ask('c'), 'c')
+  },
+)
