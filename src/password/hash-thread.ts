@@ -4,6 +4,9 @@ import { Worker } from 'node:worker_threads'
 import type { Capabilities } from './compute-hashes.js'
 import type { HashAnswer, HashBatch, HashWorkerData } from './hash-worker.js'
 
+/** What a thread is told instead of a batch: what it has begun it finishes, and nothing more. */
+export const LEAVE = 'leave'
+
 export interface HashThreadOptions {
   /** How long the thread may take to start. */
   readonly startLimitMs: number
@@ -33,6 +36,13 @@ const failureOf = ({ message, notAvailable }: Extract<HashAnswer, { kind: 'faile
   notAvailable ? { notAvailable: message } : { unavailable: `the hash was not computed: ${message}` }
 
 const GRACE_MS = 50
+
+/**
+ * What is computed in threads of a native package, which nobody can stop: a worker that is terminated meanwhile takes the
+ * whole process with it, since the package cannot hand over its result any more (argon2 0.44 aborts).
+ */
+const isBesideThread = ({ hashes }: HashBatch): boolean =>
+  hashes.some(({ kind }) => kind.startsWith('argon2'))
 
 const program = new URL('./hash-worker.js', import.meta.url)
 
@@ -83,9 +93,22 @@ export class HashThread<B extends Timed> {
 
   /** Ends the thread, also in the middle of a hash. Resolves when it is gone; its batches are the caller's. */
   async end(): Promise<void> {
+    await this.#end(this.#batches[0])
+  }
+
+  async #end(current: B | undefined): Promise<void> {
     this.#isGone = true
     clearTimeout(this.#timer)
+    if (current && isBesideThread(current.message)) await this.#leave()
     await this.#worker.terminate()
+  }
+
+  /** Asks the thread to end by itself, once what it has begun is done. */
+  async #leave(): Promise<void> {
+    const gone = new Promise(resolve => this.#worker.once('exit', resolve))
+    this.#worker.ref()
+    this.#worker.postMessage(LEAVE)
+    await gone
   }
 
   #take(answer: HashAnswer): void {
@@ -118,7 +141,7 @@ export class HashThread<B extends Timed> {
     if (this.#isGone) return
     const batches = this.#batches
     this.#batches = []
-    this.end().catch(() => undefined)
+    this.#end(batches[0]).catch(() => undefined)
     this.#events.lost(batches, reason)
   }
 }

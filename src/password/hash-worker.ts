@@ -2,6 +2,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads'
 import { type Capabilities, capabilities, computeHashes, heat } from './compute-hashes.js'
+import { LEAVE } from './hash-thread.js'
 import { NotAvailable } from './not-available.js'
 import type { Breathe } from './sha-crypt-engine.js'
 import type { SlowHash } from './slow-hash.js'
@@ -35,11 +36,19 @@ type Port = NonNullable<typeof parentPort>
 
 function work(port: Port, { heatMs }: HashWorkerData): void {
   const answer = (message: HashAnswer) => port.postMessage(message)
+  let isLeaving = false
   const breathe = standBack()
   let last = Promise.resolve()
-  port.on('message', (batch: HashBatch) => {
+  port.on('message', (batch: HashBatch | typeof LEAVE) => {
+    if (batch === LEAVE) {
+      isLeaving = true
+      last.then(() => process.exit(0))
+      return
+    }
     // One after the other, also where a hash is awaited.
-    last = last.then(() => compute(batch, breathe)).then(answer)
+    last = last.then(async () => {
+      if (!isLeaving) answer(await compute(batch, breathe))
+    })
   })
   const ready = capabilities()
   heat(heatMs)
