@@ -1,53 +1,64 @@
-// npm run bench -- hash-load [--seconds N] [--samples N]
+// npm run bench -- hash-load [--parts N] [--samples N] [--patience SECONDS]
 //
 // A whole service, asked over HTTP, whose hash threads are busy or overloaded: what becomes of those who need no hash,
-// of those who are let in and of those who are not; and whether the time of a refusal tells who exists.
+// of those who are let in and of those who are not; and whether the time of a refusal tells who exists. What is compared is
+// measured in turn in this run, and the load generator has its share of the same cores. Parts in which others use the machine
+// are measured again, as long as patience lasts.
 
+import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
-import { measureNeighbours, measureOverload, measureWhoExists, startSite } from './hash-load.js'
+import { defaultPasswordSettings } from '../../src/password/password-settings.js'
+import { type Latency, measureNeighbours, measureOverload, measureWhoExists } from './hash-load.js'
+import { startSite } from './hash-load-site.js'
 
 const { values } = parseArgs({
   options: {
-    seconds: { type: 'string', default: '8' },
+    parts: { type: 'string', default: '7' },
+    patience: { type: 'string', default: '60' },
     samples: { type: 'string', default: '10000' },
   },
 })
-const ms = Number(values.seconds) * 1000
+const parts = Number(values.parts)
+const patienceMs = Number(values.patience) * 1000
 const figure = (value: number) => value.toFixed(2)
+const percent = (share: number) => `${(100 * share).toFixed(0)} %`
 
+/** So many rounds that the hashes are dear beside twenty times as many refusals on the same cores. */
+const OVERLOAD_ROUNDS = 200_000
+const OVERLOAD_TIMES = 20
+
+console.log(`${availableParallelism()} cores, as many hash threads, the load generator beside them`)
 const usual = await startSite(5000)
 try {
   // Before the others, whose cheap hashes would become what an unknown user costs.
   const times = await measureWhoExists(usual, Number(values.samples))
   console.log(
     `\nTime of a refusal, ${values.samples} samples each, in turn\n  medians: unknown user ${figure(times.unknown)} ms, ` +
-      `wrong password ${figure(times.wrong)} ms, disabled user ${figure(times.disabled)} ms: ${figure(times.apart)} % apart (to reach: 3)`,
+      `wrong password ${figure(times.wrong)} ms, disabled ${figure(times.disabled)} ms, locked ${figure(times.locked)} ms: ` +
+      `${figure(times.apart)} % apart (to reach: 3)`,
   )
-  const neighbours = await measureNeighbours(usual, ms)
+  const neighbours = await measureNeighbours(usual, parts, patienceMs)
   console.log(
-    `\nEvery hash thread saturated by SHA512-CRYPT, 5000 rounds (${figure(neighbours.slowPerSecond)} logins/s)`,
+    [
+      `\nEvery hash thread saturated by SHA512-CRYPT, 5000 rounds (${figure(neighbours.slowPerSecond)} logins/s)`,
+      `  p99, the median of ${neighbours.parts} parts of ${neighbours.samplesInPart} samples, idle and saturated in turn${undisturbed(neighbours)}`,
+      `  lookup: ${latency(neighbours.lookup)}`,
+      `  login without a hash: ${latency(neighbours.cheapLogin)}`,
+    ].join('\n'),
   )
-  for (const [name, { idle, saturated }] of Object.entries({
-    lookup: neighbours.lookup,
-    'login without a hash': neighbours.cheapLogin,
-  })) {
-    console.log(
-      `  ${name}: p99 ${figure(idle)} ms idle, ${figure(saturated)} ms saturated: ${figure(saturated / idle)} times (to reach: under 2)`,
-    )
-  }
 } finally {
   await usual.close()
 }
 
-// So many rounds that twenty times the capacity is not more than this machine can ask.
-const slow = await startSite(100_000)
+const slow = await startSite(OVERLOAD_ROUNDS)
 try {
-  const overload = await measureOverload(slow, 20, ms)
+  const overload = await measureOverload(slow, OVERLOAD_TIMES, parts, patienceMs)
+  const [share, least, most] = overload.share
   console.log(
     [
-      `\n20 times the hashing capacity: ${figure(overload.offered)} logins/s asked, ${figure(overload.capacity)}/s can be hashed (100,000 rounds)`,
-      `  goodput ${figure(overload.goodput)}/s: ${figure((100 * overload.goodput) / overload.capacity)} % of the capacity (to reach: 80)`,
-      `  the slowest that was let in: ${figure(overload.slowestAcceptedMs)} ms (deadline: 1500)`,
+      `\n${OVERLOAD_TIMES} times the hashing capacity: ${figure(overload.offered)} logins/s asked, ${figure(overload.capacity)}/s can be hashed (${OVERLOAD_ROUNDS} rounds)${undisturbed(overload)}`,
+      `  goodput ${figure(overload.goodput)}/s: ${percent(share)} of the capacity just before and after (${percent(least)} to ${percent(most)}; to reach: 80)`,
+      `  the slowest that was let in: ${figure(overload.slowestAcceptedMs)} ms (deadline: ${defaultPasswordSettings.auth_hash_timeout})`,
       `  ${overload.refused} refused with 503, ${overload.refusedWithRetryAfter} of them with Retry-After, p99 ${figure(overload.refusedP99Ms)} ms; ${overload.late} let in and not done in time, ${overload.odd} other answers`,
       `  resident: ${overload.residentMiB.map(figure).join(' → ')} MiB`,
       `  back to normal after ${figure(overload.backToNormalMs)} ms (to reach: 10,000)`,
@@ -55,4 +66,12 @@ try {
   )
 } finally {
   await slow.close()
+}
+
+function latency({ idle, saturated }: Latency): string {
+  return `${figure(idle)} ms idle, ${figure(saturated)} ms saturated: ${figure(saturated / idle)} times (to reach: under 2)`
+}
+
+function undisturbed({ parts, quietParts }: { parts: number; quietParts: number }): string {
+  return quietParts === parts ? '' : `; others used the machine in ${parts - quietParts} of ${parts} parts`
 }

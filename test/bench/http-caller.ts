@@ -6,6 +6,8 @@ export interface HttpAnswer {
   readonly status: number
   /** From the question to the whole answer. */
   readonly ms: number
+  /** When it was there, by performance.now(). */
+  readonly at: number
   readonly retryAfter: string | undefined
   /** The verdict's word. */
   readonly result: string
@@ -72,9 +74,11 @@ export class HttpCaller {
     connection.pending = ''
     connection.waiter = undefined
     this.#idle.push(connection)
+    const at = performance.now()
     waiter.resolve({
+      at,
       status: Number(pending.slice(9, 12)),
-      ms: performance.now() - waiter.sentAt,
+      ms: at - waiter.sentAt,
       retryAfter: header('retry-after'),
       result: /"result":"(\w+)"/.exec(body)?.[1] ?? '',
     })
