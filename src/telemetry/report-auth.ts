@@ -9,8 +9,8 @@ import type { Metrics } from './metrics.js'
 const OVERLOADED_LINES = 20
 
 /**
- * Writes one line per verdict, in Dovecot's words: trouble on our side as an error, an answer from an expired entry as
- * a warning, everything else as info. Of logins that were too many a few each second have a line and the others a number:
+ * Writes one line per verdict, in Dovecot's words: trouble on our side and a stored password that nobody can compare as an
+ * error, an answer from an expired entry as a warning, everything else as info. Of logins that were too many a few each second have a line and the others a number:
  * the cores are needed elsewhere just then.
  */
 export function createAuthReport(
@@ -45,7 +45,7 @@ function limited(perSecond: number, tell: (refused: number) => void): () => bool
 }
 
 function levelOf({ result, trace }: AuthEvent): 'error' | 'warn' | 'info' {
-  if (result === 'internal_failure') return 'error'
+  if (result === 'internal_failure' || result === 'scheme_not_available') return 'error'
   return trace.some(step => step.cache === 'stale') ? 'warn' : 'info'
 }
 
