@@ -66,7 +66,9 @@ export async function measureNeighbours(
     await sleep(100)
     const saturated = await part()
     const { answers, ms } = await load.end()
-    return { idle, saturated, slowPerSecond: (1000 * answered(answers, 'password_mismatch')) / ms }
+    // On a machine that others keep busy some wait too long.
+    const done = answers.filter(({ status }) => status === 200)
+    return { idle, saturated, slowPerSecond: (1000 * answered(done, 'password_mismatch')) / ms }
   }
   const measured: Quiet<Awaited<ReturnType<typeof both>>>[] = []
   for (let n = 0; n < parts; n++) measured.push(await quietly(deadline, site.cpuMs, both))

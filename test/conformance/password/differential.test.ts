@@ -157,6 +157,13 @@ const differences: readonly Difference[] = [
 ].map(matches => ({ matches, ours: 'error', theirs: 'mismatch', why: neverMatches }))
 
 for (const version of versions) {
+  t.test(`Homing knows the schemes of doveadm pw -l, ${version}, and no others`, async t => {
+    const doveadm = findDoveadm(t, version)
+    if (!doveadm) return
+    const later = version === '2.3' ? ['ARGON2'] : []
+    t.strictSame(Object.keys(schemes).sort(), [...doveadm.schemes(), ...later].sort())
+  })
+
   t.test(`what Homing makes anew, Dovecot ${version} verifies as Homing does`, async t => {
     const doveadm = findDoveadm(t, version)
     if (!doveadm) return

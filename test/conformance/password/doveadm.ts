@@ -11,6 +11,8 @@ export type DovecotVersion = '2.3' | '2.4'
 export type DoveadmVerdict = 'match' | 'mismatch' | 'error'
 
 export interface Doveadm {
+  /** `doveadm pw -l`. */
+  schemes(): string[]
   verify(stored: string, password: string, user: string): DoveadmVerdict
   /** The same with a password of any bytes but NUL. */
   verifyBytes(stored: string, password: Uint8Array): DoveadmVerdict
@@ -29,6 +31,10 @@ export function findDoveadm(t: Test, version: DovecotVersion): Doveadm | undefin
   if (command) {
     const doveadm = [...command, 'doveadm']
     return {
+      schemes: () =>
+        run([...doveadm, 'pw', '-l'])
+          .out.trim()
+          .split(/\s+/),
       verify: (...question) => verify(doveadm, ...question),
       verifyBytes: (stored, password) => verifyBytes(doveadm, stored, password),
     }

@@ -2,16 +2,20 @@
 
 import { randomBytes, randomInt } from 'node:crypto'
 import t from 'tap'
+import { defaultPasswordSettings } from '../../../src/password/password-settings.js'
 import { portableShaCrypt } from '../../../src/password/portable-sha-crypt.js'
 import {
   PASSWORD_MAX,
   SALT_MAX,
+  type ShaCryptEngine,
   type ShaCryptHash,
   type ShaCryptInput,
   shaCryptShape,
 } from '../../../src/password/sha-crypt-engine.js'
+import { prepareComparison } from '../../../src/password/verify-password.js'
 import { wasmShaCrypt } from '../../../src/password/wasm/wasm-sha-crypt.js'
 import { webAssembly } from '../../../src/password/wasm/web-assembly.js'
+import { readVectors } from './vectors.js'
 
 const hashes: readonly ShaCryptHash[] = ['sha256', 'sha512']
 
@@ -27,6 +31,34 @@ const lengths = [...Array.from({ length: 70 }, (_, i) => i), 127, 128, 129, 255,
 for (const hash of hashes) {
   const portable = portableShaCrypt(hash)
   const expected = (input: ShaCryptInput) => portable.digests([input])[0]?.toString('hex')
+  if (!webAssembly) throw new Error('this Node has no WebAssembly')
+  const engines = [
+    portable,
+    wasmShaCrypt(webAssembly, hash, 'scalar'),
+    wasmShaCrypt(webAssembly, hash, 'simd'),
+  ]
+
+  for (const engine of engines) {
+    t.test(`${hash}-crypt by ${engine.name} matches what Dovecot made`, async t => {
+      let count = 0
+      for (const { scheme, stored, password, origin } of readVectors().vectors) {
+        if (scheme !== `${hash.toUpperCase()}-CRYPT` || stored.endsWith('}*0')) continue
+        t.ok(opens(engine, stored, password), `${origin}: ${stored}`)
+        count++
+      }
+      t.ok(count > 20, `${count} vectors`)
+    })
+  }
+
+  t.test(`${hash}-crypt is the same with and without pauses`, async t => {
+    const input = randomInput(11, 16, 5000)
+    for (const engine of engines) {
+      let breaths = 0
+      const [digest] = engine.digests([input], () => breaths++)
+      t.equal(digest?.toString('hex'), expected(input), engine.name)
+      t.ok(breaths > 5, `${breaths} pauses`)
+    }
+  })
 
   for (const width of ['scalar', 'simd'] as const) {
     t.test(`${hash}-crypt by ${width} WebAssembly is what node:crypto computes`, async t => {
@@ -56,6 +88,14 @@ for (const hash of hashes) {
       }
     },
   )
+}
+
+function opens(engine: ShaCryptEngine, stored: string, password: string): boolean {
+  const comparison = prepareComparison(stored, defaultPasswordSettings)
+  if (comparison.kind !== 'slow' || !('rounds' in comparison.hash)) return false
+  const { salt, rounds } = comparison.hash
+  const [digest = Buffer.alloc(0)] = engine.digests([{ password: Buffer.from(password), salt, rounds }])
+  return comparison.matches(digest)
 }
 
 /** Inputs of different lengths that may share a pass. */

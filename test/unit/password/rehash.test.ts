@@ -60,6 +60,12 @@ t.test('which hashes a new SHA512-CRYPT is better than', async t => {
   }
 })
 
+t.test('what fills memory as a new ARGON2ID does stays', async t => {
+  const { rehash } = rehashTo('ARGON2ID')
+  const yescrypt = '{CRYPT}$y$j75$saltsalt$0gBD67sgmJgRX3RZ6wHHO7sHimQEWGCWN85o4Twogh2'
+  t.equal(rehash?.isWeaker(yescrypt, new Password('secret')), false)
+})
+
 t.test('which hashes a new ARGON2ID is better than', async t => {
   const { rehash } = rehashTo('ARGON2ID')
   const cases: [boolean, string, number?][] = [
