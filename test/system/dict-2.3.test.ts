@@ -1,0 +1,197 @@
+// What is particular to the dict doors, with a real Dovecot 2.3: masters, mechanisms, odd names, changed passwords and
+// long lists.
+
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { createAuthority } from './certificates.js'
+import type { Door } from './doors.js'
+import { mailUser, type RunningDovecot, startDovecot } from './dovecot.js'
+import { type FakeBackend, startFakeBackend } from './fake-backend.js'
+import { type EmptyDatabase, type RunningHoming, sqliteFile, startHoming } from './homing.js'
+import type { ConnectOptions } from './line-client.js'
+import { imapAnswer, lmtpDeliver } from './mail-clients.js'
+import { findDovecot, needs } from './parts.js'
+import { imapAuthenticate } from './sasl-client.js'
+
+const REFUSED = 'NO [AUTHENTICATIONFAILED] Authentication failed.'
+const PASSWORD = 'correct horse battery staple'
+const MASTER_PASSWORD = 'master-secret'
+
+interface Site {
+  readonly dovecot: RunningDovecot
+  readonly homing: RunningHoming
+  readonly database: EmptyDatabase
+  readonly backend: FakeBackend
+  readonly imaps: ConnectOptions
+}
+
+/** A master passdb of Dovecot's own; every name is let through to Homing, whatever is in it. */
+const SITE = `auth_mechanisms = plain login cram-md5
+auth_username_chars =
+auth_master_user_separator = *
+passdb {
+  driver = static
+  args = password=${MASTER_PASSWORD}
+  master = yes
+  result_success = continue
+}
+`
+
+for (const door of ['dict', 'dict-verify'] as const) {
+  t.test(`Dovecot 2.3 through the ${door} door`, async t => {
+    if (!needs(t, 'dovecot-2.3')) return
+    const site = await startSite(t, door)
+    await t.test('users arrive where their mail is, and nobody else does', t => logins(t, site))
+    await t.test('a password that was wrong is right at once when it has become so', t => changed(t, site))
+    await t.test('a master gets into an existing mailbox, wherever it is', t => masters(t, site))
+    await t.test('CRAM-MD5 is computed from what is stored', t => cramMd5(t, site))
+    await t.test('mail finds the backend of its reader', t => mail(t, site))
+    await t.test('a name is data, whatever it looks like', t => names(t, site))
+    await t.test('twenty thousand users are listed, each once', t => list(t, site))
+    await t.test('no password is in a log', t => logs(t, site))
+  })
+}
+
+async function startSite(t: Test, door: Door): Promise<Site> {
+  const installation = findDovecot('dovecot-2.3')
+  if (!installation) throw new Error('Dovecot 2.3 was there a moment ago')
+  const folder = await mkdtemp(join(tmpdir(), 'homing-dict-'))
+  t.teardown(() => rm(folder, { recursive: true }))
+  const authority = await createAuthority(folder, 'good')
+  const certificate = await authority.issue('server', 'DNS:localhost')
+  const backend = await startFakeBackend('starttls', certificate)
+  t.teardown(() => backend.stop())
+  const database = sqliteFile(join(folder, 'homing.db'))
+  const homing = await startHoming({ database, config: 'auth_username_chars = ""' })
+  t.teardown(() => homing.close())
+  const { caFile } = authority
+  const options = { installation, role: 'proxy', door, service: homing, certificate, caFile } as const
+  const dovecot = await startDovecot({ ...options, site: SITE })
+  t.teardown(() => dovecot.stop())
+  const there = { host: 'localhost', port: backend.port, ssl_mode: 'starttls', lmtp_port: 9 } as const
+  const cram = (await dovecot.doveadm('pw', '-s', 'CRAM-MD5', '-p', PASSWORD)).stdout.trim()
+  const here = (name: string, password = `{PLAIN}${PASSWORD}`) => ({
+    ...mailUser,
+    username: `${name}@dict.test`,
+    password,
+    home: join(dovecot.mailFolder, name),
+  })
+  await homing.addAccounts({
+    proxyUsers: [
+      { ...there, username: 'proxied@dict.test', password: `{PLAIN}${PASSWORD}` },
+      { ...there, username: 'decided-there@dict.test' },
+    ],
+    localUsers: [here('local'), here('changing'), here('cram', cram), here('disabled')],
+  })
+  await database.execute(`UPDATE local_users SET active = 0 WHERE username = 'disabled@dict.test'`)
+  return { dovecot, homing, database, backend, imaps: { port: dovecot.ports.imaps, caFile } }
+}
+
+async function logins(t: Test, { dovecot, imaps }: Site): Promise<void> {
+  const login = (name: string, password = PASSWORD) =>
+    imapAnswer(imaps, { user: `${name}@dict.test`, password })
+  for (const name of ['proxied', 'decided-there', 'local']) t.match(await login(name), /^OK/, name)
+  for (const name of ['proxied', 'local']) t.equal(await login(name, 'wrong'), REFUSED, name)
+  for (const name of ['disabled', 'nobody']) t.equal(await login(name), REFUSED, name)
+  for (const name of ['proxied', 'local', 'disabled', 'nobody']) t.equal(await login(name, ''), REFUSED, name)
+  const logged = await dovecot.log()
+  t.match(logged, /proxy\(proxied@dict\.test,/, 'the proxied one went on')
+  t.match(logged, /imap-login: Info: Login: user=<local@dict\.test>/, 'the local one stayed')
+  t.notMatch(logged, /Login: user=<(proxied|decided-there)@dict\.test>/)
+}
+
+async function changed(t: Test, { dovecot, database, imaps }: Site): Promise<void> {
+  const user = 'changing@dict.test'
+  const login = (password: string) => imapAnswer(imaps, { user, password })
+  const test = async (password: string) => (await dovecot.doveadm('auth', 'test', user, password)).code
+  const change = (password: string) =>
+    database.execute(`UPDATE local_users SET password = '{PLAIN}${password}' WHERE username = '${user}'`)
+  t.match(await login(PASSWORD), /^OK/)
+  t.equal(await login('the next one'), REFUSED)
+  t.equal(await test('the next one'), 77, 'also without a session')
+  await change('the next one')
+  t.match(await login('the next one'), /^OK/)
+  t.equal(await test('the next one'), 0)
+  t.equal(await login(PASSWORD), REFUSED, 'and the old one no more')
+}
+
+async function masters(t: Test, { dovecot, imaps, homing }: Site): Promise<void> {
+  const login = (name: string, password = MASTER_PASSWORD) =>
+    imapAnswer(imaps, { user: `${name}@dict.test*boss`, password })
+  const mark = await dovecot.logMark()
+  t.match(await login('local'), /^OK/)
+  t.match(await login('proxied'), /^OK|^NO \[AUTHENTICATIONFAILED\]/, 'the backend decides about the master')
+  const logged = await dovecot.waitForLog(/proxied@dict\.test/, mark)
+  t.notMatch(logged, /Login: user=<proxied@dict\.test>/, 'and no local mailbox is opened')
+  t.match(await login('nobody'), /^NO \[AUTHORIZATIONFAILED\]/)
+  t.match(await login('disabled'), /^NO \[AUTHORIZATIONFAILED\]/)
+  t.equal(await login('local', 'wrong'), REFUSED)
+  t.notMatch(await homing.log(), MASTER_PASSWORD)
+}
+
+async function cramMd5(t: Test, { imaps }: Site): Promise<void> {
+  const login = (name: string, password: string) =>
+    imapAuthenticate(imaps, 'CRAM-MD5', { user: `${name}@dict.test`, password })
+  t.match(await login('cram', PASSWORD), /^OK/)
+  t.equal(await login('cram', 'wrong'), REFUSED)
+  t.match(await login('decided-there', ''), /^NO /, 'nobody gets in where there is nothing to compute from')
+  t.match(await login('nobody', PASSWORD), /^NO /)
+}
+
+async function mail(t: Test, { dovecot }: Site): Promise<void> {
+  const deliver = (name: string) =>
+    lmtpDeliver(dovecot.ports.lmtp, `${name}@dict.test`, 'Subject: hello\r\n\r\nhello')
+  t.match(await deliver('local'), /^250 /)
+  t.match(await deliver('nobody'), /^550 /)
+  t.match(await deliver('proxied'), /^4\d\d /, 'its backend takes no mail, and it is not delivered here')
+}
+
+async function names(t: Test, { dovecot, homing, imaps }: Site): Promise<void> {
+  const odd = [
+    ...[
+      '%u',
+      '%{sha512:password}',
+      '%w%w',
+      '${HOME}',
+      '{{x}}',
+      'a/b',
+      'a/password=b',
+      'user=local@dict.test',
+    ],
+    ...[
+      "a'--",
+      'a\\',
+      'a b',
+      'café',
+      'local@dict.test/user=x',
+      'rip=127.0.0.1/user=local@dict.test',
+      '__proto__',
+    ],
+  ]
+  await Promise.all(
+    odd.map(async user => {
+      const bytes = Buffer.from(user).toString('latin1')
+      t.equal(await imapAnswer(imaps, { user: bytes, password: PASSWORD }), REFUSED, user)
+      await homing.waitForLog(JSON.stringify(user.toLowerCase()).slice(1, -1))
+    }),
+  )
+  t.equal(await imapAnswer(imaps, { user: 'latin1 caf\xe9', password: PASSWORD }), REFUSED)
+  t.notMatch(await dovecot.log(), /Panic|Fatal|killed with signal|Failed to lookup/)
+}
+
+async function list(t: Test, { dovecot, database }: Site): Promise<void> {
+  await database.execute(
+    `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+     INSERT INTO local_users (username, password, home, uid, gid)
+     SELECT 'many' || i || '@dict.test', '{PLAIN}x', '/nonexistent', 5000, 5000 FROM n`,
+  )
+  const { code, stdout } = await dovecot.doveadm('user', 'many*')
+  t.equal(code, 0)
+  t.equal(new Set(stdout.trimEnd().split('\n')).size, 20_000)
+}
+
+async function logs(t: Test, { dovecot, homing }: Site): Promise<void> {
+  for (const text of [await dovecot.log(), await homing.log()]) t.notMatch(text, PASSWORD)
+}
