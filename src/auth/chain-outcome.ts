@@ -25,6 +25,8 @@ export interface ChainOutcome {
   readonly cause?: unknown
   /** With `internal_failure`: when too much was asked, and the same question may be answered after so long. */
   readonly retryAfterSecs?: number
+  /** Of the master who logged in: what the master passdbs said, limits among it. */
+  readonly limits?: ExtraFields
 }
 
 export type ChainQuestion = 'verify' | 'lookup'

@@ -6,6 +6,7 @@ import type { AuthRequest } from '../model/auth-request.js'
 import type { Clock } from '../model/clock.js'
 import { noFields } from '../model/extra-fields.js'
 import { checkFields } from '../model/field-firewall.js'
+import type { MasterUse } from '../model/master-use.js'
 import type { FinalResult } from '../model/passdb-result.js'
 import { hasIllegalCharacters, type Password } from '../model/password.js'
 import type { UserdbResult } from '../model/userdb.js'
@@ -18,7 +19,9 @@ import type { ChainedUserdb } from './chained-userdb.js'
 import { listUsers } from './list-users.js'
 import { askToLookUp } from './lookup-credentials.js'
 import { walkUserdbs } from './lookup-user.js'
-import { type LoginNames, loginNames } from './master-user.js'
+import { withMaster } from './master-fields.js'
+import { masterUseOf } from './master-use.js'
+import { type LoginNames, loginNames, splitNames } from './master-user.js'
 import { type PassdbChain, walkChain, walkMasters } from './passdb-chain.js'
 import type { PasswordMatched } from './strengthen-password.js'
 import { askToVerify } from './verify-plain.js'
@@ -35,6 +38,11 @@ export interface AuthOptions {
   readonly cache?: AuthCache
   /** Told of every password that was right for what is stored, before the answer leaves. */
   readonly matched?: PasswordMatched
+  /**
+   * Told of every master login and every attempt at one, before the answer leaves. Where it returns a promise, a login
+   * waits for it, and one that resolves to false is refused: there is no record of it. Never rejects.
+   */
+  readonly masterUsed?: (use: MasterUse) => Promise<boolean> | undefined
   /** Told of every answered question, once. */
   readonly report: (event: AuthEvent) => void
 }
@@ -46,19 +54,21 @@ export function createAuth(options: AuthOptions): Auth {
   return {
     authenticate: async (incoming, password) => {
       const startedAt = clock.now()
-      return finish('verify', incoming, startedAt, await verify(incoming, password))
+      const names = namesOf(incoming)
+      const walked = ready(await verify(incoming, names, password))
+      return finish('verify', incoming, startedAt, await recorded(incoming, names, walked))
     },
     lookupPassdb: async incoming => {
       const startedAt = clock.now()
       const name = usernameRules.normalise(incoming.user)
       if ('refused' in name) return finish('lookup', incoming, startedAt, refused(incoming, name.refused))
       const request = requestFor(incoming, name.user)
-      return finish(
-        'lookup',
-        incoming,
-        startedAt,
-        await walkChain(chain, request, askToLookUp(clock, cache), 'lookup'),
-      )
+      const walked = ready(await walkChain(chain, request, askToLookUp(clock, cache), 'lookup'))
+      if (request.masterUser === undefined) return finish('lookup', incoming, startedAt, walked)
+      // A mechanism that Dovecot computes, and a master whom it has verified: what the user has stored is nobody's
+      // business, and Dovecot 2.3.19 and 2.4.1 refuse the login when they are shown it.
+      const { credentials: _, ...shown } = walked
+      return finish('lookup', incoming, startedAt, await recorded(incoming, name, shown))
     },
     lookupUserdb: async incoming => {
       const startedAt = clock.now()
@@ -84,12 +94,29 @@ export function createAuth(options: AuthOptions): Auth {
       : 'user_unknown'
   }
 
-  async function verify(incoming: IncomingRequest, password: Password): Promise<ChainOutcome> {
+  /** The outcome, a use of a master's power written down, or about to be. */
+  async function recorded(
+    incoming: IncomingRequest,
+    names: LoginNames,
+    walked: ReadyOutcome,
+  ): Promise<ReadyOutcome> {
+    const use = masterUseOf(incoming, names, walked)
+    const isWritten = use && (await options.masterUsed?.(use))
+    return isWritten === false ? withoutRecord(walked) : walked
+  }
+
+  function namesOf(incoming: IncomingRequest): LoginNames {
     // The caller verified a master already and asks for the login user: nothing is left to split.
-    const names: LoginNames =
-      incoming.skipPasswordCheck === true
-        ? usernameRules.normalise(incoming.user)
-        : loginNames(incoming, masterUserSeparator, usernameRules)
+    return incoming.skipPasswordCheck === true
+      ? usernameRules.normalise(incoming.user)
+      : loginNames(incoming, masterUserSeparator, usernameRules)
+  }
+
+  async function verify(
+    incoming: IncomingRequest,
+    names: LoginNames,
+    password: Password,
+  ): Promise<ChainOutcome> {
     if ('refused' in names) return refused(incoming, names.refused)
     if (hasIllegalCharacters(password)) {
       return refused(incoming, 'Attempted login with password having illegal chars')
@@ -102,15 +129,18 @@ export function createAuth(options: AuthOptions): Auth {
     const ask = askToVerify(password, { ...verifierThatTells, verify: compare }, clock, cache)
     const loginUser = 'loginUser' in names ? names.loginUser : undefined
     if (loginUser === undefined) {
-      const request = requestFor(incoming, names.user)
+      const request = requestFor(incoming.skipPasswordCheck ? incoming : asHimself(incoming), names.user)
       const outcome = await walkChain(chain, request, ask, 'verify')
       return isCompared ? outcome : asLateAsMost(outcome, password)
     }
     if (chain.masters.length === 0) {
       return refused(incoming, 'Master user login attempted without master passdbs', 'password_mismatch')
     }
-    const { masterUser: _claimed, ...request } = requestFor(incoming, names.user)
-    const outcome = await walkMasters(chain, { ...request, requestedLoginUser: loginUser }, ask)
+    const request = requestFor(asHimself(incoming), names.user)
+    // As in Dovecot: the name that was typed is the master's.
+    const originalUser = splitNames(incoming, masterUserSeparator).master ?? request.originalUser
+    const asking = { ...request, originalUser, requestedLoginUser: loginUser }
+    const outcome = await walkMasters(chain, asking, ask)
     return isCompared ? outcome : asLateAsMost(outcome, password)
   }
 
@@ -130,11 +160,10 @@ export function createAuth(options: AuthOptions): Auth {
     question: 'verify' | 'lookup',
     incoming: IncomingRequest,
     startedAt: number,
-    walked: ChainOutcome,
+    walked: ReadyOutcome,
   ): AuthOutcome {
-    const checked = throughFirewall(withoutStaleRefusal(walked))
-    tell(question, incoming, startedAt, checked)
-    const { result, request, fields, trace, credentials, retryAfterSecs } = checked
+    tell(question, incoming, startedAt, walked)
+    const { result, request, fields, trace, credentials, retryAfterSecs } = walked
     const reason = reasonForPeer(result, walked)
     return {
       result,
@@ -182,6 +211,32 @@ export function createAuth(options: AuthOptions): Auth {
   }
 }
 
+/** An outcome as it may leave, and what the caller may be told about it. */
+interface ReadyOutcome extends ChainOutcome {
+  /** The `reason` field of whoever refused. */
+  readonly reasonField?: string
+}
+
+function ready(walked: ChainOutcome): ReadyOutcome {
+  const fresh = withoutStaleRefusal(walked)
+  const { masterUser, user } = fresh.request
+  const fields = masterUser === undefined ? fresh.fields : withMaster(fresh.fields, masterUser, user)
+  const reasonField = walked.fields.get('reason')
+  return { ...throughFirewall({ ...fresh, fields }), ...(reasonField !== undefined && { reasonField }) }
+}
+
+/** Where nobody may log in as somebody else unless that is written down. */
+function withoutRecord(walked: ReadyOutcome): ReadyOutcome {
+  if (walked.result !== 'ok') return walked
+  const reason = 'the audit of master logins cannot be written (master_audit_required)'
+  return { ...walked, result: 'internal_failure', fields: noFields, reason }
+}
+
+/** Whose password nobody has verified yet is nobody's master. */
+function asHimself({ masterUser: _claimed, ...incoming }: IncomingRequest): IncomingRequest {
+  return incoming
+}
+
 function requestFor(incoming: IncomingRequest, user: string): AuthRequest {
   return { ...incoming, user, originalUser: incoming.user }
 }
@@ -222,8 +277,8 @@ function throughFirewall(walked: ChainOutcome): ChainOutcome {
 }
 
 /** What the caller may be told. Why we failed is for our log alone. */
-function reasonForPeer(result: FinalResult, walked: ChainOutcome): string | undefined {
-  if (result === 'user_disabled') return walked.fields.get('reason') ?? 'Account is disabled'
-  if (result === 'pass_expired') return walked.fields.get('reason') ?? 'Password expired'
+function reasonForPeer(result: FinalResult, { reasonField }: ReadyOutcome): string | undefined {
+  if (result === 'user_disabled') return reasonField ?? 'Account is disabled'
+  if (result === 'pass_expired') return reasonField ?? 'Password expired'
   return undefined
 }

@@ -5,7 +5,15 @@ import type { UsernameRules } from '../model/username.js'
 import type { IncomingRequest } from './auth.js'
 
 /** The names of a login after the rules; `loginUser` is set when a master wants to become somebody. */
-export type LoginNames = { readonly user: string; readonly loginUser?: string } | { readonly refused: string }
+export type LoginNames =
+  | { readonly user: string; readonly loginUser?: string }
+  | { readonly refused: string; readonly attempt?: MasterAttempt }
+
+/** Names as the client wrote them. */
+export interface MasterAttempt {
+  readonly master: string
+  readonly login: string
+}
 
 /**
  * Applies the auth_username_* rules to the one or two names of a login. `separator` is
@@ -14,18 +22,23 @@ export type LoginNames = { readonly user: string; readonly loginUser?: string } 
 export function loginNames(request: IncomingRequest, separator: string, rules: UsernameRules): LoginNames {
   const { master, login } = splitNames(request, separator)
   if (master === undefined) return rules.normalise(login)
-  if (login === '') return { refused: 'Master user login attempted to use empty login username' }
-  if (master === '') return { refused: 'Empty username' }
+  const attempt = { master, login }
+  if (login === '') return { refused: 'Master user login attempted to use empty login username', attempt }
+  if (master === '') return { refused: 'Empty username', attempt }
   const masterName = rules.normalise(master)
-  if ('refused' in masterName) return masterName
+  if ('refused' in masterName) return { ...masterName, attempt }
   const loginName = rules.normalise(login)
-  if ('refused' in loginName) return loginName
+  if ('refused' in loginName) return { ...loginName, attempt }
   // A user who authorises as himself logs in as himself.
   if (masterName.user === loginName.user) return { user: loginName.user }
   return { user: masterName.user, loginUser: loginName.user }
 }
 
-function splitNames(request: IncomingRequest, separator: string): { login: string; master?: string } {
+/** The two names as the client wrote them; without `master` it is an ordinary login. */
+export function splitNames(
+  request: Pick<IncomingRequest, 'user' | 'masterUser'>,
+  separator: string,
+): { readonly login: string; readonly master?: string } {
   if (request.masterUser !== undefined) return { login: request.user, master: request.masterUser }
   const at = separator === '' ? -1 : request.user.indexOf(separator.charAt(0))
   if (at < 0) return { login: request.user }

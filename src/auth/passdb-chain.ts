@@ -3,11 +3,12 @@
 import type { TraceStep } from '../model/auth-event.js'
 import type { AuthRequest } from '../model/auth-request.js'
 import { ConfigError } from '../model/config-error.js'
-import { type ExtraFields, noFields } from '../model/extra-fields.js'
+import { type ExtraFields, noFields, withoutFields } from '../model/extra-fields.js'
 import type { PassdbReply } from '../model/passdb.js'
 import { type ChainOutcome, type ChainQuestion, outcomeOf, unasked } from './chain-outcome.js'
 import { acceptsMechanism, type ChainedPassdb } from './chained-passdb.js'
 import { type NamedFields, setDefaultFields } from './link-fields.js'
+import { checkMasterDomain, limitFields } from './master-limits.js'
 import { applyResultRule, type ChainState, startState } from './result-rules.js'
 import { acceptsUsername } from './username-filter.js'
 
@@ -75,9 +76,16 @@ export async function walkMasters(chain: PassdbChain, request: AuthRequest, ask:
   if (chain.masters.length === 0)
     return unasked(request, 'user_unknown', 'Master login without master passdbs')
   const outcome = await walk(chain, chain.masters, request, ask, 'verify')
-  if (outcome.result !== 'ok' || outcome.request.requestedLoginUser === undefined) return outcome
-  // Rules like result_failure=continue-ok can say yes although no master did. Dovecot then logs in the master.
-  return { ...outcome, result: 'password_mismatch', reason: 'No master passdb accepted the master user' }
+  if (outcome.result !== 'ok') return outcome
+  if (outcome.request.requestedLoginUser !== undefined) {
+    // Rules like result_failure=continue-ok can say yes although no master did. Dovecot then logs in the master.
+    return { ...outcome, result: 'password_mismatch', reason: 'No master passdb accepted the master user' }
+  }
+  const limit = outcome.limits && checkMasterDomain(outcome.limits, outcome.request.user)
+  if (limit === undefined) return outcome
+  return 'malformed' in limit
+    ? { ...outcome, result: 'internal_failure', reason: limit.malformed }
+    : { ...outcome, result: 'user_unknown', reason: limit.refused }
 }
 
 async function walk(
@@ -89,6 +97,7 @@ async function walk(
 ): Promise<ChainOutcome> {
   const trace: TraceStep[] = []
   let failure: PassdbReply | undefined
+  let limits: ExtraFields | undefined
   let links = first
   let request = asking
   let state = startState(
@@ -115,7 +124,13 @@ async function walk(
     state = step.state
     if (link.master && step.linkResult === 'ok') {
       request = asLoginUser(request, state)
-      state = { ...state, user: request.user, loginUser: undefined }
+      limits = state.fields
+      state = {
+        ...state,
+        user: request.user,
+        loginUser: undefined,
+        fields: withoutFields(state.fields, limitFields),
+      }
       links = chain.links
       at = nextLink(links, 0, request, state)
     } else {
@@ -123,7 +138,8 @@ async function walk(
       at = nextLink(links, at + 1, request, state)
     }
     if (!step.goOn || at === links.length) {
-      return outcomeOf(question, { request, step, reply, failure, trace })
+      const outcome = outcomeOf(question, { request, step: { ...step, state }, reply, failure, trace })
+      return { ...outcome, ...(limits && { limits }) }
     }
   }
 }

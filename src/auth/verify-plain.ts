@@ -12,6 +12,7 @@ import { withDefaultScheme } from '../password/stored-password.js'
 import type { ChainedPassdb } from './chained-passdb.js'
 import { refusalByFields, withoutPastDelay } from './deciding-fields.js'
 import { type LookedUp, lookUp, staleReason } from './look-up.js'
+import { checkMasterLimits, type LimitVerdict } from './master-limits.js'
 import type { Ask } from './passdb-chain.js'
 import type { PasswordMatched } from './strengthen-password.js'
 
@@ -71,14 +72,24 @@ async function judge(
   // Who is found in a deny link is refused, whatever else the link says: `fail` must not let him pass as unknown.
   if (link.deny) return ok
   if (fieldsBeforePassword.has('noauthenticate')) return { result: 'next', fields: found.fields }
+  if (link.master && fieldsBeforePassword.has('nopassword')) {
+    return { result: 'internal_failure', reason: 'a master user cannot have nopassword' }
+  }
   if (!passwordVerified) {
     const refused = await refusedPassword(link, request, found, fieldsBeforePassword, judging, password)
     if (refused) return refused
   }
   const now = judging.clock.unixSeconds()
-  const reason = refusalByFields(fields, request, now)
+  const limit = link.master ? limitOf(fields, request, now) : undefined
+  if (limit && 'malformed' in limit) return { result: 'internal_failure', reason: limit.malformed }
+  const reason = limit?.refused ?? refusalByFields(fields, request, now)
   if (reason !== undefined) return { result: 'user_unknown', found: true, reason }
   return { ...ok, fields: withoutPastDelay(found.fields, now) }
+}
+
+function limitOf(fields: ExtraFields, request: AuthRequest, now: number): LimitVerdict {
+  const loginUser = fields.get('login_user') ?? request.requestedLoginUser ?? ''
+  return checkMasterLimits(fields, request, loginUser, now)
 }
 
 /** Why this password does not open the account; undefined when it does. */

@@ -27,7 +27,20 @@ const knownTables: ReadonlyMap<string, Readonly<Record<string, string>>> = new M
     'local_users',
     { user: 'username', password: 'password', active: 'active', home: 'home', uid: 'uid', gid: 'gid' },
   ],
-  ['master_users', { user: 'user_name', domain: 'domain_name', password: 'password', active: 'masteradmin' }],
+  [
+    'master_users',
+    {
+      user: 'user_name',
+      domain: 'domain_name',
+      password: 'password',
+      active: 'masteradmin',
+      master_domains: 'domains',
+      master_protocols: 'protocols',
+      allow_nets: 'allow_nets',
+      allow_real_nets: 'allow_real_nets',
+      master_expires: 'expires',
+    },
+  ],
 ])
 
 /** Roles whose fields are made of other roles, and what to give instead. */

@@ -114,6 +114,7 @@ t.test('the guide’s tables are taken over as they stand', reason ? { skip: rea
       'add created in local_users',
       'widen password from varchar(64) to varchar(255) in local_users',
       'widen password from varchar(60) to varchar(255) in master_users',
+      'add domains, protocols, allow_nets, allow_real_nets, expires in master_users',
     ])
     t.same(await Promise.all(Object.keys(everything).map(ddl)), tables)
     t.same(await read(), before)
@@ -218,7 +219,10 @@ t.test(
       result: 'done',
       notes: [/proxy_users is a view/, /local_users has no column username/],
     })
-    t.same(stepsOnTheirs(outcome), ['create table master_users'])
+    t.same(stepsOnTheirs(outcome), [
+      'create table master_users',
+      'add domains, protocols, allow_nets, allow_real_nets, expires in master_users',
+    ])
     t.same(await server.execute('select count(*) as n from p', name), [{ n: 1 }])
   },
 )
