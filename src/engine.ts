@@ -13,6 +13,7 @@ import { createDatabases, type Database, type Databases } from './database/open-
 import type { AccountChange } from './database/record-change.js'
 import type { AuthEvent } from './model/auth-event.js'
 import { systemClock } from './model/clock.js'
+import type { MasterUse } from './model/master-use.js'
 import { createUsernameRules } from './model/username.js'
 import { passdbDrivers } from './passdb/drivers.js'
 import type { PassdbDeps, PassdbDriver } from './passdb/passdb-driver.js'
@@ -41,6 +42,8 @@ export interface EngineDeps {
   readonly warn: (message: string) => void
   /** Absent: every question asks the databases. */
   readonly cache?: AuthCache | undefined
+  /** As AuthOptions.masterUsed. Absent: nothing is recorded; a command that asks a question logs nobody in. */
+  readonly masterUsed?: (use: MasterUse) => Promise<boolean> | undefined
   /** Told of every account that this engine has changed. */
   readonly changed?: (change: AccountChange) => void
   /**
@@ -86,6 +89,7 @@ export async function openEngine(config: HomingConfig, deps: EngineDeps): Promis
       clock: systemClock,
       ...(cache && { cache }),
       report,
+      ...(deps.masterUsed && { masterUsed: deps.masterUsed }),
       ...(strengthening && { matched: strengthening.matched }),
     })
     return { auth, verifier, databases, database: databases.open(settings.database_url), close }

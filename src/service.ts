@@ -37,6 +37,7 @@ import { openState } from './state/open-state.js'
 import { createDoorMetrics } from './telemetry/door-metrics.js'
 import { type Logger, type OpenLogger, openLogger } from './telemetry/logger.js'
 import { createLoginRecorder, type LoginRecorder } from './telemetry/login-recorder.js'
+import { createMasterAudit, type MasterAudit } from './telemetry/master-audit.js'
 import { type CacheFigures, createMetrics } from './telemetry/metrics.js'
 import { createAuthReport } from './telemetry/report-auth.js'
 import { createStrengthenReport } from './telemetry/report-strengthening.js'
@@ -86,6 +87,7 @@ export async function startService(config: HomingConfig): Promise<Service> {
   let shared: SharedCache | undefined
   const trouble = new RecentNames()
   let recorder: LoginRecorder | undefined
+  let audit: MasterAudit | undefined
   const engine = await openEngine(running, {
     report: event => {
       report(event)
@@ -94,6 +96,7 @@ export async function startService(config: HomingConfig): Promise<Service> {
     },
     warn,
     cache,
+    masterUsed: use => audit?.record(use),
     changed: ({ users }) => shared?.changed(users),
     strengthened: createStrengthenReport(log),
   }).catch(async error => {
@@ -106,6 +109,13 @@ export async function startService(config: HomingConfig): Promise<Service> {
     clock: systemClock,
     warn: (message, cause) => log.warn({ cause }, message),
   })
+  const masterAudit = createMasterAudit({
+    store: engine.database.masterUses,
+    settings,
+    clock: systemClock,
+    log: (level, details, message) => log[level](details, message),
+  })
+  audit = masterAudit
   const doorMetrics = createDoorMetrics([...doors.map(({ name }) => name), DICT])
   let isConfigGood = true
   metrics.watch(() => doorMetrics.format())
@@ -117,6 +127,7 @@ export async function startService(config: HomingConfig): Promise<Service> {
       certificates: (open?.certificates() ?? []).map(({ door, certificate }) => ({ door, ...certificate })),
       droppedLogLines: logger.droppedLines(),
       loginEvents: recorder?.counts() ?? { written: 0, dropped: 0, waiting: 0 },
+      masterAudit: masterAudit.counts(),
       isConfigGood,
     }),
   )
@@ -154,7 +165,7 @@ export async function startService(config: HomingConfig): Promise<Service> {
     closeEverything(
       {
         listeners: [...(open ? [open] : []), ...dicts],
-        recorder,
+        recorders: [masterAudit, recorder],
         others: [shared, policy && { close: async () => policy.stored.close() }, state],
       },
       engine,
@@ -364,19 +375,20 @@ const LAST_EVENTS_MS = 2000
 
 interface Closing {
   readonly listeners: readonly { close(timeoutMs: number): Promise<void> }[]
-  readonly recorder: LoginRecorder | undefined
+  readonly recorders: readonly { stop(deadlineMs: number): Promise<void> }[]
   readonly others: readonly ({ close(): Promise<void> } | undefined)[]
 }
 
 async function closeEverything(
-  { listeners, recorder, others }: Closing,
+  { listeners, recorders, others }: Closing,
   engine: Engine,
   logger: OpenLogger,
   timeoutMs: number,
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs
   await Promise.allSettled(listeners.map(listener => listener.close(timeoutMs)))
-  await recorder?.stop(Math.min(LAST_EVENTS_MS, timeoutMs))
+  const lastMs = Math.min(LAST_EVENTS_MS, timeoutMs)
+  await Promise.allSettled(recorders.map(recorder => recorder.stop(lastMs)))
   await Promise.allSettled(others.map(other => other?.close()))
   await Promise.allSettled([engine.close(Math.max(0, deadline - performance.now()))])
   await logger.flush()

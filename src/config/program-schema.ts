@@ -15,6 +15,7 @@ import { doorTlsSettings } from '../protocols/http/tls-settings.js'
 import { stateSettings } from '../state/state-settings.js'
 import { logSettings } from '../telemetry/logger.js'
 import { loginEventSettings } from '../telemetry/login-event-settings.js'
+import { masterAuditSettings } from '../telemetry/master-audit.js'
 import { userdbDrivers } from '../userdb/drivers.js'
 import type { Config, ConfigSchema } from './config.js'
 import { presets } from './presets.js'
@@ -58,6 +59,7 @@ const programSettings = settings({
   ...dovecotSettings.properties,
   ...logSettings.properties,
   ...loginEventSettings.properties,
+  ...masterAuditSettings.properties,
 })
 
 export type HomingConfig = Config<typeof programSettings>

@@ -2,6 +2,7 @@
 
 import { CompiledQuery, type RawBuilder, sql } from 'kysely'
 import type { LoginEvent, LoginEventStore } from '../model/login-event.js'
+import { keptName, keptWord, optional } from './kept-text.js'
 import type { SqlDatabase } from './sql-database.js'
 
 export interface LoginReports {
@@ -135,9 +136,6 @@ const unlessNewer = {
     'where excluded.at >= homing_last_logins.at',
 }
 
-const NAME_LENGTH = 255
-const WORD_LENGTH = 64
-
 type Value = string | number | null
 
 const eventColumns = 'at, username, result, protocol, mechanism, remote_ip, master_user, session'
@@ -145,15 +143,22 @@ const eventColumns = 'at, username, result, protocol, mechanism, remote_ip, mast
 function eventRow(event: LoginEvent): Value[] {
   const { at, user, result, protocol, mechanism, remoteIp, masterUser, sessionId } = event
   return [
-    ...[at, name(user), word(result), word(protocol), optional(mechanism, word), optional(remoteIp, word)],
-    ...[optional(masterUser, name), optional(sessionId, word)],
+    ...[
+      at,
+      keptName(user),
+      keptWord(result),
+      keptWord(protocol),
+      optional(mechanism, keptWord),
+      optional(remoteIp, keptWord),
+    ],
+    ...[optional(masterUser, keptName), optional(sessionId, keptWord)],
   ]
 }
 
 const lastColumns = 'username, protocol, at, remote_ip'
 
 function lastRow({ at, user, protocol, remoteIp }: LoginEvent): Value[] {
-  return [name(user), word(protocol), at, optional(remoteIp, word)]
+  return [keptName(user), keptWord(protocol), at, optional(remoteIp, keptWord)]
 }
 
 /** All rows in one statement; its text is put together by hand, since Kysely takes twice as long for it as SQLite for the work. */
@@ -171,25 +176,10 @@ function rowsInto(
 function latestOf(events: readonly LoginEvent[]): Map<string, LoginEvent> {
   const latest = new Map<string, LoginEvent>()
   for (const event of events) {
-    const key = JSON.stringify([name(event.user), word(event.protocol)])
+    const key = JSON.stringify([keptName(event.user), keptWord(event.protocol)])
     if ((latest.get(key)?.at ?? 0) <= event.at) latest.set(key, event)
   }
   return latest
-}
-
-/** As many characters as the column holds. What is no Unicode a database would refuse, and libsql ends texts at NUL. */
-function name(text: string): string {
-  const whole = Buffer.from(text).toString().replaceAll('\0', '\ufffd')
-  return [...whole].slice(0, NAME_LENGTH).join('')
-}
-
-/** Protocols, sessions and addresses are ASCII; what a caller sends instead becomes `?`. */
-function word(text: string): string {
-  return text.slice(0, WORD_LENGTH).replace(/[^\x20-\x7e]/g, '?')
-}
-
-function optional(text: string | undefined, shape: (text: string) => string): string | null {
-  return text === undefined ? null : shape(text)
 }
 
 type Row = Readonly<Record<string, unknown>>

@@ -13,6 +13,7 @@ import type { DatabaseSettings } from './database-settings.js'
 import { type DatabaseTls, readDatabaseTls } from './database-tls.js'
 import { type DatabaseLocation, parseDatabaseUrl } from './database-url.js'
 import { type LoginEvents, loginEventsIn } from './login-events.js'
+import { type MasterUses, masterUsesIn } from './master-uses.js'
 import type { MigrateOptions, MigrationOutcome } from './migrate.js'
 import { openAccountTable } from './open-account-table.js'
 import { type PolicyListTable, policyListsIn } from './policy-lists.js'
@@ -42,6 +43,7 @@ export interface Database extends AccountSource {
   /** The copies of the program that cache what is in here. */
   readonly copies: Copies
   readonly loginEvents: LoginEvents
+  readonly masterUses: MasterUses
   /** For metrics. */
   figures(): DatabaseFigures
   readonly policyLists: PolicyListTable
@@ -123,6 +125,7 @@ function openDatabase(
       openAccountTable(open, options, warn, changes, { databaseName: location.name, lookupTimeoutMs }),
     accounts: (table, normalise) => accountsIn(open, table, normalise, changes),
     loginEvents: loginEventsIn(open),
+    masterUses: masterUsesIn(open),
     figures: () => {
       const connections = pool?.()
       return { ...statements.counts, ...(connections && { pool: connections }) }

@@ -1,6 +1,7 @@
 // The figures of the parts of a service, as metrics: hash threads, databases, certificates, the log, login events.
 
 import { readFileSync } from 'node:fs'
+import type { MasterAuditCounts } from './master-audit.js'
 import { formatFamilies, labelled, type MetricFamily, type Sample, single } from './metric-family.js'
 
 export interface ServiceFigures {
@@ -20,6 +21,7 @@ export interface ServiceFigures {
   readonly certificates: readonly { readonly door: string; readonly validToMs: number }[]
   readonly droppedLogLines: number
   readonly loginEvents: { readonly written: number; readonly dropped: number; readonly waiting: number }
+  readonly masterAudit: MasterAuditCounts
   /** Of the last SIGHUP; 1 before the first. */
   readonly isConfigGood: boolean
 }
@@ -129,7 +131,41 @@ export function formatServiceMetrics(figures: ServiceFigures): string {
       'Login events that wait to be written',
       loginEvents.waiting,
     ),
+    ...masterFamilies(figures.masterAudit),
   ])
+}
+
+function masterFamilies(audit: MasterAuditCounts): MetricFamily[] {
+  const { ok, refused, failed, written, lost, waiting, isFailing } = audit
+  const uses = { ok, refused, failed }
+  return [
+    labelled(
+      'homing_master_logins_total',
+      'counter',
+      'Logins of master users as somebody else and attempts at them, by outcome',
+      'outcome',
+      uses,
+    ),
+    labelled(
+      'homing_master_audit_total',
+      'counter',
+      'Uses of master users that were written into the audit, and that only the log has',
+      'outcome',
+      { written, lost },
+    ),
+    single(
+      'homing_master_audit_waiting',
+      'gauge',
+      'Uses of master users that wait to be written into the audit',
+      waiting,
+    ),
+    single(
+      'homing_master_audit_failing',
+      'gauge',
+      'Whether the audit of master users could not be written the last time',
+      isFailing ? 1 : 0,
+    ),
+  ]
 }
 
 function databaseFamilies(databases: ServiceFigures['databases']): MetricFamily[] {
