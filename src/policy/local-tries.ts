@@ -55,13 +55,14 @@ export function createLocalTries({
     return since !== undefined && clock.now() - since <= knownForMs
   }
 
-  function countIn(name: string, without?: number): number {
+  function countIn(name: string): number {
     const group = groups.get(name)
     if (!group) return 0
     dropOld(name, group)
-    const isThere = without !== undefined && placeOf(group, without) >= 0
-    return sizeOf(group) - (isThere ? 1 : 0)
+    return sizeOf(group)
   }
+
+  const isIn = (name: string, member: number): boolean => placeOf(groups.get(name) ?? [], member) >= 0
 
   function dropOld(name: string, group: Group): void {
     const now = seconds()
@@ -133,7 +134,10 @@ export function createLocalTries({
     const counted = tallies.map(({ group, member, limit, allowance, forKnown }): Counted => {
       if (forKnown !== known) return { count: undefined, limit }
       const allowed = allowance === undefined ? 0 : countIn(allowance)
-      return { count: countIn(group, hash(member)), limit: limit + allowed }
+      const most = limit + allowed
+      const total = countIn(group)
+      const isRepeated = !isFull(total, most) && isIn(group, hash(member))
+      return { count: isRepeated ? total - 1 : total, limit: most }
     })
     if (counted.some(isReached)) return counted
     for (const { group, member, countsAtOnce, forKnown } of tallies) {
@@ -179,8 +183,9 @@ export function createLocalTries({
   }
 }
 
-export const isReached = ({ count, limit }: Counted): boolean =>
-  count !== undefined && limit > 0 && count >= limit
+export const isReached = ({ count, limit }: Counted): boolean => count !== undefined && isFull(count, limit)
+
+const isFull = (count: number, limit: number): boolean => limit > 0 && count >= limit
 
 /** An array has room to grow once it has grown. */
 const bytesOf = (name: string, { length }: Group): number =>

@@ -23,13 +23,13 @@ for i = 0, n - 1 do
   else
     redis.call('ZREMRANGEBYSCORE', group, '-inf', now - window)
     local count = redis.call('ZCARD', group)
-    if redis.call('ZSCORE', group, member) then count = count - 1 end
     local allowed = limit
     if ARGV[a + 5] == '1' then
       redis.call('ZREMRANGEBYSCORE', allowance, '-inf', now - window)
       allowed = allowed + redis.call('ZCARD', allowance)
     end
-    if limit > 0 and count >= allowed then full = true end
+    if limit > 0 and count >= allowed then full = true
+    elseif redis.call('ZSCORE', group, member) then count = count - 1 end
     reply[#reply + 1] = count; reply[#reply + 1] = allowed
   end
 end

@@ -22,7 +22,10 @@ export interface Question {
 }
 
 export interface Counted {
-  /** How many there are in the tally's group, this attempt not among them; undefined: the tally does not count. */
+  /**
+   * How many there are in the tally's group; undefined: the tally does not count. An attempt that is among them already
+   * is not counted twice, until the limit is reached: in the few bits of a pwhash many guesses look like repeated ones.
+   */
   readonly count: number | undefined
   readonly limit: number
 }

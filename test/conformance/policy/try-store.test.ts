@@ -27,11 +27,13 @@ function suite(t: Test, store: TryStore): void {
   const judge = async (...tallies: Tally[]) => (await store.judge({ pair: 'home anna', tallies })) ?? []
 
   t.test('members are counted once, up to the limit', async t => {
-    for (const member of ['a', 'a', 'b', 'a', 'c']) {
+    for (const member of ['a', 'a', 'b', 'a']) {
       t.notOk((await judge(tally('one', member))).some(isReached), member)
     }
+    t.match(await judge(tally('one', 'a')), [{ count: 1, limit: 3 }], 'what is counted already is not again')
+    t.notOk((await judge(tally('one', 'c'))).some(isReached))
     t.match(await judge(tally('one', 'd')), [{ count: 3, limit: 3 }])
-    t.match(await judge(tally('one', 'a')), [{ count: 2 }], 'what is counted already is let in')
+    t.match(await judge(tally('one', 'a')), [{ count: 3 }], 'nor let in once the limit is reached')
     t.same(await store.counts(['one', 'nothing']), [3, 0])
     await store.forget(['one'])
     t.same(await store.counts(['one']), [0])

@@ -1,0 +1,44 @@
+// Twelve bits are few: what looks like one password repeated may be thousands of guesses.
+
+import t from 'tap'
+import { Password } from '../../../src/model/password.js'
+import { policyHash } from '../../../src/policy/password-hash.js'
+import { attemptOf, openSite, type Site } from './simulation.js'
+
+const rules = { nonce: 'localized_random_string', mech: 'sha256', truncateBits: 12 }
+const HOUR_MS = 3_600_000
+const MOST_TRIES = 100
+
+async function guess(site: Site, user: string, from: string, password: string): Promise<boolean> {
+  const pwhash = policyHash(rules, user, new Password(password))
+  const attempt = { ...attemptOf(user, from, ''), pwhash }
+  if ((await site.policy.allow(attempt)).status < 0) return false
+  await site.policy.report({ ...attempt, success: false, policyReject: false, failType: 'credentials' })
+  return true
+}
+
+for (const perHour of [1000, 10_000, 100_000]) {
+  t.test(`one address guesses one user's password ${perHour} times an hour`, async t => {
+    const site = openSite()
+    for (let hour = 0; hour < (perHour > 10_000 ? 1 : 3); hour++) {
+      let reached = 0
+      for (let n = 0; n < perHour; n++) {
+        if (await guess(site, 'anna', '203.0.113.7', `${hour} ${n}`)) reached++
+        site.pass(HOUR_MS / perHour)
+      }
+      t.ok(reached <= MOST_TRIES, `${reached} of ${perHour} reached the account in hour ${hour}`)
+    }
+  })
+}
+
+t.test('guesses from a network where the user is known and from everywhere else share one bound', async t => {
+  const site = openSite()
+  await site.logIn({ user: 'anna', from: '192.0.2.1', password: 'right' })
+  let reached = 0
+  for (let n = 0; n < 20_000; n++) {
+    const from = n % 2 ? `192.0.2.${n % 250}` : `203.${(n >> 8) & 255}.${n & 255}.1`
+    if (await guess(site, 'anna', from, `guess ${n}`)) reached++
+    site.pass(HOUR_MS / 20_001)
+  }
+  t.ok(reached <= MOST_TRIES, `${reached} reached the account`)
+})
