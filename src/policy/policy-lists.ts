@@ -1,8 +1,9 @@
 // Who is always let in and who never is: addresses, networks, logins, and pairs of both, for a time and for a reason.
 
-import { createNetworks, parseNetwork } from '../model/networks.js'
+import { parseNetwork } from '../model/networks.js'
 import type { Attempt } from './attempt.js'
 import { addressOf, loginOf } from './attempt.js'
+import { isWithin, NetworkIndex, networkForm } from './network-index.js'
 
 export type ListName = 'allow' | 'block'
 
@@ -16,10 +17,6 @@ export interface ListEntry {
   /** In seconds since 1970; absent: for good. */
   readonly expires?: number
 }
-
-/** What makes two entries the same. */
-export const entryKey = ({ list, network = '', login = '' }: ListEntry): string =>
-  `${list} ${network} ${login}`
 
 /** The entry in its one form, or what is wrong with it. */
 export function listEntry(
@@ -36,9 +33,7 @@ export function listEntry(
     return { wrong: `${network} is neither address nor network` }
   if (network === undefined && (login ?? '') === '')
     return { wrong: 'neither an address nor a login is named' }
-  const address = parsed && (addressOf(parsed.address) ?? parsed.address)
-  const most = parsed?.family === 'ipv6' ? 128 : 32
-  const form = parsed && (parsed.prefix === most ? address : `${address}/${parsed.prefix}`)
+  const form = parsed && networkForm(addressOf(parsed.address) ?? parsed.address, parsed.prefix)
   return {
     list,
     ...(form !== undefined && { network: form }),
@@ -61,11 +56,13 @@ export function createPolicyLists(unixSeconds: () => number): PolicyLists {
   const isOver = ({ expires }: ListEntry) => expires !== undefined && expires <= unixSeconds()
   return {
     find: ({ login, remote }, list) => {
-      const { byLogin, networks, everywhere } = index[list]
+      const { byLogin, byNetwork } = index[list]
       const own = login === undefined ? undefined : byLogin.get(login)
-      const isMeant = (entry: ListEntry) =>
-        !isOver(entry) && (entry.network === undefined || isWithin(entry, networks, remote))
-      return own?.find(isMeant) ?? everywhere.find(isMeant)
+      const isMeant = (entry: ListEntry) => !isOver(entry) && isFrom(entry, remote)
+      const found = own?.find(isMeant)
+      if (found || remote === undefined) return found
+      for (const entry of byNetwork.holding(remote)) if (!isOver(entry)) return entry
+      return undefined
     },
     all: list => index[list].entries.filter(entry => !isOver(entry)),
     replace: entries => {
@@ -80,25 +77,24 @@ export function createPolicyLists(unixSeconds: () => number): PolicyLists {
 interface ListIndex {
   readonly entries: readonly ListEntry[]
   readonly byLogin: ReadonlyMap<string, readonly ListEntry[]>
-  readonly everywhere: readonly ListEntry[]
-  readonly networks: ReadonlyMap<ListEntry, (address: string) => boolean>
+  /** Those that are for everybody. */
+  readonly byNetwork: NetworkIndex<ListEntry>
 }
 
 function indexOf(entries: readonly ListEntry[]): ListIndex {
   const byLogin = new Map<string, ListEntry[]>()
+  const byNetwork = new NetworkIndex<ListEntry>()
   for (const entry of entries) {
-    if (entry.login === undefined) continue
+    if (entry.login === undefined) {
+      byNetwork.set(entry.network ?? '', entry)
+      continue
+    }
     const own = byLogin.get(entry.login)
     if (own) own.push(entry)
     else byLogin.set(entry.login, [entry])
   }
-  const networks = new Map(
-    entries.flatMap(entry =>
-      entry.network === undefined ? [] : [[entry, createNetworks([entry.network]).holds] as const],
-    ),
-  )
-  return { entries, byLogin, everywhere: entries.filter(({ login }) => login === undefined), networks }
+  return { entries, byLogin, byNetwork }
 }
 
-const isWithin = (entry: ListEntry, networks: ListIndex['networks'], remote: string | undefined): boolean =>
-  remote !== undefined && (networks.get(entry)?.(remote) ?? false)
+const isFrom = ({ network }: ListEntry, remote: string | undefined): boolean =>
+  network === undefined || (remote !== undefined && isWithin(remote, network))

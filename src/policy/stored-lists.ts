@@ -25,11 +25,15 @@ const REFRESH_MS = 2000
 export function openStoredLists(table: PolicyListTable, { clock, warn }: StoredListsDeps): StoredLists {
   const lists = createPolicyLists(() => clock.unixSeconds())
   let failure = ''
+  let inUse = ''
   let reading: Promise<void> | undefined
 
   async function read(): Promise<void> {
     try {
-      lists.replace((await table.read(clock.unixSeconds())).map(entryOf))
+      const rows = await table.read(clock.unixSeconds())
+      const text = JSON.stringify(rows)
+      if (text !== inUse) lists.replace(rows.map(entryOf))
+      inUse = text
       if (failure !== '') warn('the policy lists are read again')
       failure = ''
     } catch (cause) {
