@@ -91,7 +91,9 @@ export async function startService(config: HomingConfig): Promise<Service> {
   const engine = await openEngine(running, {
     report: event => {
       report(event)
-      if (event.question === 'verify' && event.result === 'internal_failure') trouble.add(loginOf(event.user))
+      if (event.question === 'verify' && event.result === 'internal_failure') {
+        trouble.add(troubleOf(event.sessionId, event.user))
+      }
       recorder?.record(event)
     },
     warn,
@@ -225,7 +227,7 @@ export async function startService(config: HomingConfig): Promise<Service> {
       clock: systemClock,
       lists: stored.lists,
       state,
-      inTrouble: login => trouble.has(login),
+      wasTrouble: ({ session, login }) => trouble.take(troubleOf(session, login)),
     })
     const server = createPolicyServer(policy, stored, {
       refused: ({ login, remote }, rule) =>
@@ -284,6 +286,10 @@ export async function startService(config: HomingConfig): Promise<Service> {
     await closeAll()
   }
 }
+
+/** One login of one connection; nothing where the caller gives no session. */
+const troubleOf = (session: string | undefined, user: string): string =>
+  session === undefined ? '' : `${session} ${loginOf(user)}`
 
 /** Without a nonce passwords are counted under one of this process. */
 function hashRules(settings: HomingConfig['settings']): PolicyHashRules {

@@ -10,7 +10,18 @@ export interface Attempt {
   readonly remote?: string
   /** Dovecot's pwhash: a few bits, the same for the same password of the same user. */
   readonly pwhash: string
+  /** Dovecot's session id: the same when a login is asked about, answered and reported. */
+  readonly session?: string
+  /** In capitals; absent: the caller did not say. */
+  readonly mechanism?: string
 }
+
+/**
+ * Whether nobody can tell one password of this attempt from another. In CRAM-MD5, SCRAM and their like Dovecot has none, and
+ * its pwhash is that of an empty one, whatever was guessed (seen on 2.3.19 and 2.4.1).
+ */
+export const hidesPassword = ({ pwhash, mechanism = '' }: Attempt): boolean =>
+  pwhash === '' || /^(SCRAM-|CRAM-MD5|DIGEST-MD5|APOP|NTLM|RPA|OTP|SKEY|GSS)/.test(mechanism)
 
 /** What one login came to. */
 export interface Report extends Attempt {

@@ -1,5 +1,6 @@
 // Should this login be tried at all? Guessing is slowed down and stopped; nobody locks anybody else out.
 
+import { randomBytes } from 'node:crypto'
 import type { Clock } from '../model/clock.js'
 import { createNetworks } from '../model/networks.js'
 import type { StateStore } from '../state/state-store.js'
@@ -44,16 +45,19 @@ export interface PolicyDeps {
   /** With a shared one all copies count together. */
   readonly state?: StateStore
   /**
-   * Whether this user's password could not be checked a moment ago. Dovecot 2.3 reports that as a failure like any
-   * other, and trouble on our side must not count as guessing.
+   * Whether the password of this very login could not be checked; asked once of each. Dovecot 2.3 reports that as a failure
+   * like any other, and trouble on our side must not count as guessing.
    */
-  readonly inTrouble?: (login: string) => boolean
+  readonly wasTrouble?: (attempt: Attempt) => boolean
 }
 
 const goOn: Verdict = { status: 0, rule: 'ok' }
 
+/** Like no other, in no copy. */
+const unique = (): string => randomBytes(9).toString('base64url')
+
 export function createPolicy(settings: PolicySettings, deps: PolicyDeps): Policy {
-  const { lists, clock, inTrouble = () => false } = deps
+  const { lists, clock, wasTrouble = () => false } = deps
   const windows = { windowMs: settings.policy_window, knownForMs: settings.policy_known_for }
   const local = createLocalTries({ ...windows, memoryBytes: settings.policy_memory, clock })
   const shared = deps.state?.commands && createSharedTries(deps.state.commands, windows)
@@ -106,8 +110,14 @@ export function createPolicy(settings: PolicySettings, deps: PolicyDeps): Policy
           forgiven: tallies.filter(isOfUser),
           allowances: allowancesOf(tallies, told.login),
         }
-      : isGuess(told) && !inTrouble(told.login)
-        ? { succeeded: false, pair, failed: tallies, forgiven: [], allowances: [] }
+      : isGuess(told) && !(told.failType === '' && wasTrouble(told))
+        ? {
+            succeeded: false,
+            pair,
+            failed: tallies.map(tally => (tally.countsEach ? { ...tally, member: unique() } : tally)),
+            forgiven: tallies.filter(({ countsEach }) => countsEach),
+            allowances: [],
+          }
         : { succeeded: false, pair, failed: [], forgiven: tallies.filter(isOfUser), allowances: [] }
     local.recordNow(outcome)
     await shared?.record(outcome)
@@ -146,6 +156,7 @@ function allowancesOf(tallies: readonly Tally[], login: string): Outcome['allowa
 interface NamedTally extends Tally {
   readonly rule: string
   readonly tarpit: number
+  readonly countsEach: boolean
 }
 
 function tallyOf(rule: PolicyRule, attempt: Attempt): NamedTally[] {
@@ -161,6 +172,7 @@ function tallyOf(rule: PolicyRule, attempt: Attempt): NamedTally[] {
       ...(rule.about === 'place' && { allowance: `good ${rule.name} ${group}` }),
       forKnown: rule.forKnown,
       countsAtOnce: rule.about === 'user',
+      countsEach: rule.countsEach ?? false,
     },
   ]
 }

@@ -8,7 +8,7 @@ export type Body = Readonly<Record<string, unknown>>
 type Wrong = { readonly wrong: string }
 
 export function readAttempt(body: Body): Attempt | Wrong {
-  const { login, remote = '', pwhash = '' } = body
+  const { login, remote = '', pwhash = '', session_id, mech } = body
   if (typeof login !== 'string') return { wrong: 'login is missing' }
   if (typeof remote !== 'string') return { wrong: 'remote is no text' }
   if (typeof pwhash !== 'string') return { wrong: 'pwhash is no text' }
@@ -17,9 +17,13 @@ export function readAttempt(body: Body): Attempt | Wrong {
     login: loginOf(login),
     pwhash: pwhash.slice(0, LONGEST_HASH).toLowerCase(),
     ...(address !== undefined && { remote: address }),
+    ...(isGiven(session_id) && { session: session_id.slice(0, LONGEST_WORD) }),
+    ...(isGiven(mech) && { mechanism: mech.slice(0, LONGEST_WORD).toUpperCase() }),
   }
 }
 
+const isGiven = (value: unknown): value is string => typeof value === 'string' && value !== ''
+const LONGEST_WORD = 64
 const LONGEST_HASH = 128
 
 export function readReport(body: Body): Report | Wrong {
@@ -38,7 +42,6 @@ export function readReport(body: Body): Report | Wrong {
 /** Whom reset and getDBStats mean. */
 export function readSubject(body: Body): { readonly login?: string; readonly remote?: string } | Wrong {
   const { login, ip } = body
-  const isGiven = (value: unknown): value is string => typeof value === 'string' && value !== ''
   const address = isGiven(ip) ? addressOf(ip) : undefined
   if (isGiven(ip) && address === undefined) return { wrong: 'ip is no address' }
   if (!isGiven(login) && address === undefined) return { wrong: 'neither login nor ip is named' }

@@ -18,6 +18,13 @@ export class RecentNames {
     }
   }
 
+  /** Whether it is there, and from now on it is not. */
+  take(name: string): boolean {
+    const isThere = this.has(name)
+    this.#at.delete(name)
+    return isThere
+  }
+
   has(name: string): boolean {
     const at = this.#at.get(name)
     return at !== undefined && performance.now() - at < KEPT_MS

@@ -1,7 +1,7 @@
 // The rules, one row each: what is counted together, what counts as one, and from how many on it is too much.
 
 import type { Attempt } from './attempt.js'
-import { networkOf } from './attempt.js'
+import { hidesPassword, networkOf } from './attempt.js'
 
 export interface PolicyRule {
   readonly name: string
@@ -18,6 +18,8 @@ export interface PolicyRule {
   readonly about: 'user' | 'place'
   /** A user who has logged in from this network before is asked the rules for known pairs, everybody else the others. */
   readonly forKnown: boolean
+  /** Each failure counts, whatever memberOf says of it; that counts only until the attempt is reported. */
+  readonly countsEach?: boolean
   /** What is counted together; undefined: the rule does not concern this attempt. */
   groupOf(attempt: Attempt): string | undefined
   /** What counts as one, however often it comes: a retried request, a phone that repeats an old password. */
@@ -28,7 +30,7 @@ const narrow = { ipv4: 24, ipv6: 64 }
 const wide = { ipv4: 16, ipv6: 48 }
 
 /** The network whose word on a user is remembered. */
-export const homeOf = ({ remote }: Attempt): string =>
+export const homeOf = ({ remote }: Pick<Attempt, 'remote'>): string =>
   remote === undefined ? '' : networkOf(remote, wideHome)
 const wideHome = { ipv4: 24, ipv6: 48 }
 
@@ -57,6 +59,18 @@ export const policyRules = [
     forKnown: false,
     groupOf: ({ login }) => login,
     memberOf: attempt => `${attempt.pwhash} ${homeOf(attempt)}`,
+  },
+  {
+    name: 'user_challenges',
+    description:
+      'failed logins of one user by CRAM-MD5, SCRAM and their like, where no password can be compared',
+    tarpit: 5,
+    reject: 40,
+    about: 'user',
+    forKnown: false,
+    countsEach: true,
+    groupOf: attempt => (hidesPassword(attempt) ? attempt.login : undefined),
+    memberOf: ({ session = '', remote = '' }) => `${session} ${remote}`,
   },
   {
     name: 'known_passwords',

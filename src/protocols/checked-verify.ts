@@ -61,6 +61,7 @@ function attemptOf(request: IncomingRequest, password: Password, rules: PolicyHa
     login: loginOf(request.user),
     pwhash: policyHash(rules, request.user, password),
     ...(remote !== undefined && { remote }),
+    ...(request.sessionId !== undefined && { session: request.sessionId }),
   }
 }
 

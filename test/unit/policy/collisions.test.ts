@@ -42,3 +42,50 @@ t.test('guesses from a network where the user is known and from everywhere else 
   }
   t.ok(reached <= MOST_TRIES, `${reached} reached the account`)
 })
+
+t.test('by a mechanism without a password to compare, each failure counts', async t => {
+  const site = openSite()
+  const challenge = (n: number, user = 'anna') => ({
+    ...attemptOf(user, '203.0.113.7', ''),
+    session: `session ${n}`,
+    mechanism: 'SCRAM-SHA-256',
+  })
+  let reached = 0
+  for (let n = 0; n < 10_000; n++) {
+    const attempt = challenge(n)
+    if ((await site.policy.allow(attempt)).status < 0) continue
+    reached++
+    // A connection may guess several times.
+    for (const _ of [1, 2]) {
+      await site.policy.report({ ...attempt, success: false, policyReject: false, failType: '' })
+    }
+  }
+  t.ok(reached <= 40, `${reached} connections reached the account`)
+  const password = await site.logIn({ user: 'anna', from: '198.51.100.1', password: 'right' })
+  t.equal(password, 'in', 'who has a password is not kept out by that')
+
+  for (let n = 0; n < 200; n++) {
+    const attempt = challenge(n, 'bert')
+    t.equal((await site.policy.allow(attempt)).status, 0)
+    await site.policy.report({ ...attempt, success: true, policyReject: false, failType: '' })
+  }
+})
+
+t.test('trouble on our side excuses the login that met it, and no other', async t => {
+  const met = new Set<string>()
+  const site = openSite({}, { wasTrouble: ({ session = '' }) => met.delete(session) })
+  let counted = 0
+  for (let n = 0; n < 30; n++) {
+    const attempt = { ...attemptOf('anna', `203.0.${n}.7`, `guess ${n}`), session: `s${n}` }
+    if (n % 3 === 0) met.add(attempt.session)
+    else counted++
+    await site.policy.allow(attempt)
+    await site.policy.report({ ...attempt, success: false, policyReject: false, failType: '' })
+  }
+  t.match(await site.policy.counts({ login: 'anna' }), { user_passwords: counted })
+
+  met.add('said')
+  const said = { ...attemptOf('bert', '203.0.113.7', 'guess'), session: 'said' }
+  await site.policy.report({ ...said, success: false, policyReject: false, failType: 'credentials' })
+  t.match(await site.policy.counts({ login: 'bert' }), { user_passwords: 1 }, 'Dovecot 2.4 knows better')
+})

@@ -2,7 +2,7 @@
 
 import { declarationOf } from '../../../src/model/setting.js'
 import { type Attempt, addressOf, loginOf } from '../../../src/policy/attempt.js'
-import { createPolicy, type Policy } from '../../../src/policy/policy.js'
+import { createPolicy, type Policy, type PolicyDeps } from '../../../src/policy/policy.js'
 import { createPolicyLists } from '../../../src/policy/policy-lists.js'
 import { type PolicySettings, policySettings } from '../../../src/policy/policy-settings.js'
 
@@ -35,13 +35,13 @@ export interface Login {
 }
 
 /** Everybody's right password is `right`. */
-export function openSite(settings: Partial<PolicySettings> = {}): Site {
+export function openSite(settings: Partial<PolicySettings> = {}, deps: Partial<PolicyDeps> = {}): Site {
   let now = 1_000_000
   let longest = 0
   const clock = { now: () => now }
   const policy = createPolicy(
     { ...defaults, ...settings },
-    { clock, lists: createPolicyLists(() => Math.floor(now / 1000)) },
+    { clock, lists: createPolicyLists(() => Math.floor(now / 1000)), ...deps },
   )
   return {
     policy,
