@@ -1,0 +1,291 @@
+// Logins of proxied users through the auth socket of a real Dovecot, 64 in flight, Dovecot's caches off: its own
+// `passdb sql` is the reference, then Homing on the same MariaDB through each door, its cache off and on.
+
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import {
+  type DovecotAuth,
+  type Installation,
+  startDovecotAuth,
+} from '../../conformance/chain/dovecot-auth.js'
+import {
+  type AskedService,
+  type Door,
+  doorsOf,
+  siteValues,
+  withDoor,
+  withSiteValues,
+} from '../../system/doors.js'
+import { type MariadbServer, startMariadb, whyNoMariadb } from '../../system/mariadb-server.js'
+import { findDovecot } from '../../system/parts.js'
+import type { DovecotLoad } from '../dovecot-load.js'
+import type { LoadResult } from '../load-result.js'
+import type { Contender, Measurement, Timing } from './measurement.js'
+
+type Major = '2.3' | '2.4'
+
+const USERS = 100_000
+const PASSWORD = 'secret-pw'
+const TOKEN = 'bench'
+const IN_FLIGHT = { connections: 8, perConnection: 8 }
+/**
+ * As many as serve 2 cores best. `passdb sql`: more cost throughput. A door's worker waits for two programs: with four of
+ * them Homing and the database answer one question at a time, with more they answer several in one go.
+ */
+const WORKERS = { sql: 4, door: 16 }
+
+/** How much of the reference of its version each door is to reach. */
+const goals: Readonly<Record<Door, number>> = { oauth2: 1.3, dict: 1.0, 'dict-verify': 1.0, lua: 0.6 }
+
+const nameOf = (index: number) => `p${String(index).padStart(7, '0')}@proxy.test`
+const sample = Array.from({ length: 20_000 }, () => nameOf(Math.floor(Math.random() * USERS)))
+const sqlOf = (major: Major) => `${major} passdb sql`
+
+export const endToEnd: Measurement = {
+  name: 'end-to-end',
+  title: `logins of proxied users a second, ${USERS} of them in MariaDB, through Dovecot's auth socket, 64 in flight, no Dovecot cache`,
+  async open(folder) {
+    const reason = whyNoMariadb()
+    if (reason !== undefined) return nothing(reason)
+    const opened: (() => Promise<unknown>)[] = []
+    const close = async () => {
+      for (const closeOne of opened.reverse()) await closeOne()
+    }
+    try {
+      const mariadb = await startMariadb({ args: ['--innodb-buffer-pool-size=256M'] })
+      opened.push(() => mariadb.close())
+      const url = await mariadb.createDatabase('bench')
+      const services: Record<string, AskedService> = {}
+      for (const cache of ['off', 'on'] as const) {
+        const homing = await startHoming(folder, url, cache)
+        opened.push(homing.stop)
+        services[cache] = homing.service
+        if (cache === 'off') await fill(mariadb)
+      }
+      const contenders: Contender[] = []
+      for (const major of ['2.3', '2.4'] as const) {
+        for (const dovecot of await dovecotsOf(major, mariadb, services, folder)) {
+          opened.push(dovecot.stop)
+          contenders.push(dovecot.contender)
+        }
+      }
+      return { contenders, close }
+    } catch (error) {
+      await close()
+      throw error
+    }
+  },
+}
+
+function nothing(reason: string) {
+  console.log(`not measured: ${reason}`)
+  return { contenders: [], close: async () => {} }
+}
+
+interface OpenContender {
+  readonly contender: Contender
+  stop(): Promise<void>
+}
+
+/** The reference and the doors of one version; empty, and said so, where the version is not installed. */
+async function dovecotsOf(
+  major: Major,
+  mariadb: MariadbServer,
+  services: Readonly<Record<string, AskedService>>,
+  folder: string,
+): Promise<OpenContender[]> {
+  const found = findDovecot(`dovecot-${major}`)
+  if (!found) {
+    console.log(`not measured: Dovecot ${major}, which is not installed here or needs root`)
+    return []
+  }
+  const installation: Installation = { version: major, root: found.root || '/' }
+  const open: OpenContender[] = []
+  const add = async (name: string, config: string, files: Record<string, string>, door?: Door) => {
+    const dovecot = await startDovecotAuth(installation, {
+      config: config + limits[major](door ? WORKERS.door : WORKERS.sql),
+      files,
+    })
+    await load(dovecot, folder, { connections: 1, perConnection: 1 }, { warmupMs: 50, durationMs: 50 })
+    const contender: Contender = {
+      name,
+      ...(door && { goal: { of: sqlOf(major), atLeast: goals[door] } }),
+      processes: {
+        dovecot: `${basename(dirname(dirname(dovecot.clientSocket)))}/dovecot.conf`,
+        mariadb: `--port=${mariadb.port}`,
+        homing: 'homing.js serve --config',
+      },
+      load: timing => load(dovecot, folder, IN_FLIGHT, timing),
+    }
+    open.push({ contender, stop: () => dovecot.stop() })
+  }
+  if (existsSync(join('/', found.root, 'usr/lib/dovecot/modules/auth/libdriver_mysql.so'))) {
+    const { config, files } = passdbSql[major](mariadb)
+    await add(sqlOf(major), config, files)
+  } else {
+    console.log(
+      `not measured: passdb sql of Dovecot ${major}, dovecot-mysql is not installed in "${found.root}/"`,
+    )
+  }
+  for (const door of doorsOf[major]) {
+    for (const [cache, service] of Object.entries(services)) {
+      const { config, files } = doorFiles(major, door, service)
+      await add(`${major} ${door}, Homing's cache ${cache}`, config, files, door)
+    }
+  }
+  return open
+}
+
+/** Its own cache off; the last word on what the files say. */
+const limits: Readonly<Record<Major, (workers: number) => string>> = {
+  '2.3': workers => `
+auth_cache_size = 0
+auth_worker_max_count = ${workers}
+service auth {
+  client_limit = 4000
+}
+`,
+  '2.4': workers => `
+auth_cache_size = 0
+service auth-worker {
+  process_limit = ${workers}
+}
+service auth {
+  client_limit = 4000
+}
+`,
+}
+
+/** The files of deploy/ as they stand, for a Dovecot that does nothing but authenticate. */
+function doorFiles(major: Major, door: Door, service: AskedService) {
+  const folder = join(import.meta.dirname, `../../../../deploy/dovecot-${major}`)
+  const read = (name: string) => {
+    const text = readFileSync(join(folder, name), 'utf8')
+    const inPlace = text
+      .replaceAll('/etc/dovecot/', 'FOLDER/')
+      .replaceAll('/run/homing/', `${service.socketFolder ?? ''}/`)
+    return major === '2.3' ? withSiteValues(name, inPlace, service) : inPlace
+  }
+  const names = readdirSync(folder).filter(name => /^door-|\.(lua|ext)$/.test(name))
+  const files = Object.fromEntries(names.map(name => [name, withDoor(read(name), door)]))
+  const include = withDoor('!include door-lua.conf', door)
+  return { config: `${include}\n${major === '2.4' ? siteValues(service) : ''}`, files }
+}
+
+type PassdbSql = (mariadb: MariadbServer) => { config: string; files: Record<string, string> }
+
+/** The guide's proxy passdb, made right. */
+const query = (user: string) =>
+  `SELECT NULL AS password, 'Y' AS nopassword, host, port, 'Y' AS proxy, ` +
+  `IF(ssl_mode = 'starttls', 'yes', NULL) AS starttls, IF(ssl_mode = 'ssl', 'yes', NULL) AS \`ssl\`, ` +
+  `'Y' AS nodelay, destuser, 'Y' AS proxy_nopipelining FROM proxy_users WHERE username = '${user}' AND active = 1`
+
+const passdbSql: Readonly<Record<Major, PassdbSql>> = {
+  '2.3': ({ port, user, password }) => ({
+    config: 'passdb {\n  driver = sql\n  args = FOLDER/sql.conf.ext\n}\n',
+    files: {
+      'sql.conf.ext': `driver = mysql
+connect = host=127.0.0.1 port=${port} dbname=bench user=${user} password=${password}
+password_query = ${query('%u')}
+`,
+    },
+  }),
+  '2.4': ({ port, user, password }) => ({
+    config: `sql_driver = mysql
+mysql 127.0.0.1 {
+  port = ${port}
+  user = ${user}
+  password = ${password}
+  dbname = bench
+}
+passdb sql {
+  query = ${query('%{user}')}
+}
+`,
+    files: {},
+  }),
+}
+
+async function load(
+  dovecot: DovecotAuth,
+  folder: string,
+  inFlight: typeof IN_FLIGHT,
+  timing: Timing,
+): Promise<LoadResult> {
+  const load: DovecotLoad = {
+    socket: dovecot.clientSocket,
+    users: sample,
+    password: PASSWORD,
+    ...inFlight,
+    ...timing,
+  }
+  const file = join(folder, 'load.json')
+  writeFileSync(file, JSON.stringify(load))
+  const generator = join(import.meta.dirname, '../dovecot-load.js')
+  const { stdout } = await promisify(execFile)(process.execPath, [generator, file])
+  return JSON.parse(stdout)
+}
+
+const program = join(import.meta.dirname, '../../../src/cli/homing.js')
+
+async function startHoming(folder: string, databaseUrl: string, cache: 'off' | 'on') {
+  const file = join(folder, `homing-${cache}.toml`)
+  const sockets = mkdtempSync(join(tmpdir(), 'homing-bench-'))
+  chmodSync(sockets, 0o755)
+  writeFileSync(
+    file,
+    `database_url = "${databaseUrl}"\nlisten = ["127.0.0.1:0"]\napi_token = "${TOKEN}"\n` +
+      `dict_listen = ["unix:${sockets}/dict.sock"]\nunix_listener_mode = "0666"\n` +
+      (cache === 'on' ? 'auth_cache_size = "64M"\n' : ''),
+    { mode: 0o600 },
+  )
+  await promisify(execFile)(process.execPath, [program, 'migrate', '--config', file])
+  const log = join(folder, `homing-${cache}.log`)
+  const output = openSync(log, 'a')
+  const child = spawn(process.execPath, [program, 'serve', '--config', file], {
+    stdio: ['ignore', output, output],
+  })
+  const port = await portIn(log, child)
+  return {
+    service: { url: `http://127.0.0.1:${port}`, token: TOKEN, socketFolder: sockets },
+    stop: async () => {
+      const exited = new Promise(resolve => child.once('exit', resolve))
+      child.kill('SIGTERM')
+      await exited
+      rmSync(sockets, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Where it says that it is ready. */
+async function portIn(log: string, child: ChildProcess): Promise<number> {
+  while (child.exitCode === null) {
+    const found = /127\.0\.0\.1:(\d+)/.exec(readFileSync(log, 'utf8'))
+    if (found) return Number(found[1])
+    await sleep(50)
+  }
+  throw new Error(`homing serve ended before it was ready:\n${readFileSync(log, 'utf8')}`)
+}
+
+async function fill(mariadb: MariadbServer): Promise<void> {
+  await mariadb.execute(
+    `INSERT INTO proxy_users (username, host, port, ssl_mode, destuser, active)
+    SELECT CONCAT('p', LPAD(seq, 7, '0'), '@proxy.test'), CONCAT('backend', seq % 8, '.example.com'), 143, 'starttls',
+      CONCAT('p', LPAD(seq, 7, '0'), '@backend.test'), 1 FROM seq_0_to_${USERS - 1};
+    ANALYZE TABLE proxy_users`,
+    'bench',
+  )
+}

@@ -1,0 +1,26 @@
+// What `npm run bench -- doors` measures: one file per measurement, one line per contender.
+
+import type { LoadResult } from '../load-result.js'
+
+export interface Timing {
+  readonly warmupMs: number
+  readonly durationMs: number
+}
+
+/** Something that takes load: opened once, loaded once a round, closed at the end. */
+export interface Contender {
+  readonly name: string
+  /** What it is compared with, and at least how much of it it is to reach. */
+  readonly goal?: { readonly of: string; readonly atLeast: number }
+  /** Whose CPU time is told beside the rate: a name → a text that is in their command line alone. */
+  readonly processes?: Readonly<Record<string, string>>
+  load(timing: Timing): Promise<LoadResult>
+}
+
+export interface Measurement {
+  readonly name: string
+  /** What is measured, in a sentence. */
+  readonly title: string
+  /** Opens everything; what cannot be measured here is said aloud with the reason, and left out. */
+  open(folder: string): Promise<{ readonly contenders: readonly Contender[]; close(): Promise<void> }>
+}
