@@ -1,7 +1,7 @@
 // The doors through which each Dovecot can ask: one `door-….conf` in deploy/ each.
 
 import { existsSync } from 'node:fs'
-import { chmod, readFile, writeFile } from 'node:fs/promises'
+import { chmod, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 /** `checkpassword-exec` is the file of checkpassword with the answer going through Dovecot's checkpassword-reply. */
@@ -34,16 +34,26 @@ const variants: Readonly<Partial<Record<Door, { of: Door; from: RegExp; to: stri
   },
 }
 
-/** Puts the address and the token of Homing where 2.3 wants them: into the files that its passdbs name. */
-export async function setSiteValues(etc: string, { url, token }: AskedService): Promise<void> {
-  await rewrite(join(etc, 'auth.lua'), {
-    "local url = '": `${url}'`,
-    "local token = '": `${token ?? ''}'`,
+/** A file of deploy/dovecot-2.3 with address and token of Homing in it, if it is one of those that hold them. */
+export function withSiteValues(name: string, text: string, { url, token }: AskedService): string {
+  const lines = siteLines[name]?.(url, token)
+  if (lines === undefined) return text
+  const rewritten = text.split('\n').map(line => {
+    const begins = Object.keys(lines).find(start => line.startsWith(start))
+    return begins === undefined ? line : begins + lines[begins]
   })
-  await rewrite(join(etc, 'oauth2.conf.ext'), {
+  return rewritten.join('\n')
+}
+
+type SiteLines = (url: string, token: string | undefined) => Readonly<Record<string, string>>
+
+/** File → how a line begins → what follows on it. */
+const siteLines: Readonly<Record<string, SiteLines>> = {
+  'auth.lua': (url, token) => ({ "local url = '": `${url}'`, "local token = '": `${token ?? ''}'` }),
+  'oauth2.conf.ext': (url, token) => ({
     'grant_url = ': `${url}/oauth2/token`,
     'client_secret = ': token ?? 'none',
-  })
+  }),
 }
 
 /** The same for 2.4, which has them in site.conf. */
@@ -64,15 +74,5 @@ export async function finishCheckpassword(etc: string, { token }: AskedService):
 
 /** The files that may hold a token, and that Dovecot's auth process reads by itself. */
 export function filesWithSecrets(etc: string): string[] {
-  return ['auth.lua', 'oauth2.conf.ext', 'homing.token'].map(name => join(etc, name)).filter(existsSync)
-}
-
-/** The line that begins so → what follows on it. */
-async function rewrite(file: string, lines: Readonly<Record<string, string>>): Promise<void> {
-  const text = await readFile(file, 'utf8')
-  const rewritten = text.split('\n').map(line => {
-    const begins = Object.keys(lines).find(start => line.startsWith(start))
-    return begins === undefined ? line : begins + lines[begins]
-  })
-  await writeFile(file, rewritten.join('\n'))
+  return [...Object.keys(siteLines), 'homing.token'].map(name => join(etc, name)).filter(existsSync)
 }

@@ -21,9 +21,9 @@ import {
   type Door,
   filesWithSecrets,
   finishCheckpassword,
-  setSiteValues,
   siteValues,
   withDoor,
+  withSiteValues,
 } from './doors.js'
 import { freePorts } from './free-ports.js'
 import { LineClient } from './line-client.js'
@@ -148,10 +148,9 @@ async function layFiles(
   const from = join(deployFolder, `dovecot-${major}`)
   for (const name of await readdir(from)) {
     const text = withDoor(await readFile(join(from, name), 'utf8'), options.door ?? 'lua')
-    await writeFile(
-      join(outside, 'etc', name),
-      inItsPlace(text, join(inside, 'etc'), options.service.socketFolder),
-    )
+    const inPlace = inItsPlace(text, join(inside, 'etc'), options.service.socketFolder)
+    const ours = major === '2.3' ? withSiteValues(name, inPlace, options.service) : inPlace
+    await writeFile(join(outside, 'etc', name), ours)
   }
   for (const file of [options.certificate.certFile, options.certificate.keyFile, options.caFile]) {
     await copyFile(file, join(outside, 'etc', basename(file)))
@@ -167,7 +166,6 @@ async function layFiles(
   }
   await writeFile(join(outside, 'etc/site.conf'), siteConf(major, site) + (options.site ?? ''))
   if (major === '2.3') await finishCheckpassword(join(outside, 'etc'), options.service)
-  if (major === '2.3') await setSiteValues(join(outside, 'etc'), options.service)
   await letOnlyDovecotRead(join(outside, 'etc'), options.installation.root)
 }
 

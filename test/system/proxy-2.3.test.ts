@@ -1,3 +1,3 @@
 import { testProxy } from './proxy.suite.js'
 
-testProxy('2.3', { backends: ['2.4'], database: 'mariadb' })
+testProxy('2.3', { door: 'lua', backends: ['2.4'], database: 'mariadb' })

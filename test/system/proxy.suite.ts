@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { type Certificate, type CertificateAuthority, createAuthority } from './certificates.js'
+import type { Door } from './doors.js'
 import { mailUser, type RunningDovecot, startDovecot } from './dovecot.js'
 import { type FakeBackend, startFakeBackend } from './fake-backend.js'
 import {
@@ -27,16 +28,18 @@ const STORED =
   '{SHA512-CRYPT}$6$pinchofsalt$iY9EybLIx6z/7Y1XNKS0DqjD.zLdnKZVc17dXhPI4bSXQ6o8uI98vnEn.F2/gD1OxSg3G1M3hhqOdAv3qDyh21'
 
 interface ProxySuite {
+  /** How the proxy asks its Homing. */
+  readonly door: Door
   readonly backends: readonly Major[]
   /** What is behind the proxy's Homing; behind the backends' it is always SQLite. */
   readonly database: 'sqlite' | 'mariadb'
 }
 
-export function testProxy(major: Major, { backends: backendMajors, database }: ProxySuite): void {
-  t.test(`Dovecot ${major} as the proxy, Homing on ${database}`, async t => {
+export function testProxy(major: Major, { door, backends: backendMajors, database }: ProxySuite): void {
+  t.test(`Dovecot ${major} as the proxy, Homing on ${database} through the ${door} door`, async t => {
     const dovecots = [major, ...backendMajors].map(version => `dovecot-${version}` as const)
     if (!needs(t, ...dovecots, ...(database === 'mariadb' ? ([database] as const) : []))) return
-    const site = await startSite(t, major, backendMajors, database)
+    const site = await startSite(t, major, door, backendMajors, database)
 
     await t.test('proxy and backend start without a warning', async t => {
       for (const dovecot of [site.proxy, ...site.backends])
@@ -51,7 +54,7 @@ export function testProxy(major: Major, { backends: backendMajors, database }: P
     }
     await t.test('a backend that cannot prove who it is gets no password', t => impostors(t, site))
     await t.test('a local user has their mail here', t => localUser(t, site))
-    await t.test('everybody is refused for the reason that is theirs', t => refusals(t, site))
+    await t.test('everybody is refused for the reason that is theirs', t => refusals(t, site, door))
     await t.test('a proxied user who may not log in there is not let in as a local one', t =>
       noFallThrough(t, site),
     )
@@ -80,6 +83,7 @@ const crowdOf = (where: string) => Array.from({ length: crowdSize }, (_, at) => 
 async function startSite(
   t: Test,
   major: Major,
+  door: Door,
   backendMajors: readonly Major[],
   database: ProxySuite['database'],
 ): Promise<Site> {
@@ -99,6 +103,7 @@ async function startSite(
   const proxy = await startDovecot({
     installation: installationOf(major),
     role: 'proxy',
+    door,
     service: homing,
     certificate,
     caFile: authority.caFile,
@@ -312,7 +317,17 @@ async function localUser(t: Test, site: Site): Promise<void> {
   t.ok(stdout.includes(`home\t${site.proxy.mailFolder}/local@proxied.test\n`))
 }
 
-async function refusals(t: Test, { proxy, homing, imaps, backends: [backend] }: Site): Promise<void> {
+/** What stands in Dovecot's log for a refusal; passdb oauth2 has words of its own, and fewer. */
+function loggedBy(door: Door, word: string): string {
+  if (door !== 'oauth2') return word
+  return word === 'user_unknown' ? 'did not match' : 'Provided token is not valid'
+}
+
+async function refusals(
+  t: Test,
+  { proxy, homing, imaps, backends: [backend] }: Site,
+  door: Door,
+): Promise<void> {
   const proxied = backend ? proxiedName(backend, 'starttls') : ''
   const cases: [user: string, password: string, word: string, passdbs: string][] = [
     [proxied, 'wrong', 'password_mismatch', 'proxy:password_mismatch'],
@@ -324,7 +339,7 @@ async function refusals(t: Test, { proxy, homing, imaps, backends: [backend] }: 
   for (const [user, password, word, passdbs] of cases) {
     const mark = await proxy.logMark()
     t.equal(await imapAnswer(imaps, { user, password }), REFUSED, user)
-    const logged = await proxy.waitForLog(new RegExp(`${user}.*${word}`), mark)
+    const logged = await proxy.waitForLog(new RegExp(`${user}.*${loggedBy(door, word)}`), mark)
     t.notMatch(logged, password === 'wrong' ? /\bwrong\b/ : PASSWORD, 'no password stands in the log')
     await t.resolves(homing.waitForLog(`"user":"${user}"`, `"passdbs":"${passdbs}"`), passdbs)
   }

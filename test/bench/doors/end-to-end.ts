@@ -47,8 +47,13 @@ const IN_FLIGHT = { connections: 8, perConnection: 8 }
  */
 const WORKERS = { sql: 4, door: 16 }
 
-/** How much of the reference of its version each door is to reach. */
-const goals: Readonly<Record<Door, number>> = { oauth2: 1.3, dict: 1.0, 'dict-verify': 1.0, lua: 0.6 }
+/** How much of the reference of its version each door is to reach; checkpassword starts a program for every login. */
+const goals: Readonly<Partial<Record<Door, number>>> = {
+  oauth2: 1.3,
+  dict: 1.0,
+  'dict-verify': 1.0,
+  lua: 0.6,
+}
 
 const nameOf = (index: number) => `p${String(index).padStart(7, '0')}@proxy.test`
 const sample = Array.from({ length: 20_000 }, () => nameOf(Math.floor(Math.random() * USERS)))
@@ -120,9 +125,10 @@ async function dovecotsOf(
       files,
     })
     await load(dovecot, folder, { connections: 1, perConnection: 1 }, { warmupMs: 50, durationMs: 50 })
+    const goal = door && goals[door]
     const contender: Contender = {
       name,
-      ...(door && { goal: { of: sqlOf(major), atLeast: goals[door] } }),
+      ...(goal !== undefined && { goal: { of: sqlOf(major), atLeast: goal } }),
       processes: {
         dovecot: `${basename(dirname(dirname(dovecot.clientSocket)))}/dovecot.conf`,
         mariadb: `--port=${mariadb.port}`,
@@ -140,7 +146,7 @@ async function dovecotsOf(
       `not measured: passdb sql of Dovecot ${major}, dovecot-mysql is not installed in "${found.root}/"`,
     )
   }
-  for (const door of doorsOf[major]) {
+  for (const door of doorsOf[major].filter(door => door in goals)) {
     for (const [cache, service] of Object.entries(services)) {
       const { config, files } = doorFiles(major, door, service)
       await add(`${major} ${door}, Homing's cache ${cache}`, config, files, door)
