@@ -9,6 +9,7 @@ import { type Form, parseFormBody } from './form-body.js'
 import { createOauth2ClientCheck, type Oauth2ClientSettings } from './oauth2-client.js'
 import { formatGrant, grantReplySchema, isTrouble, PLACEHOLDER } from './oauth2-reply.js'
 import { toGrant } from './oauth2-request.js'
+import { noteVerdict } from './watch-requests.js'
 
 export interface Oauth2RoutesOptions {
   readonly services: Services
@@ -35,7 +36,7 @@ export function oauth2Routes(
       if ('error' in asked) return refuse(reply, 400, asked.error, asked.description)
       const { grant } = asked
       const outcome = await auth.authenticate(grant.request, grant.password)
-      request.verdict = outcome.result
+      noteVerdict(reply.raw, outcome.result)
       if (isTrouble(outcome)) return trouble(reply)
       // RFC 6749, section 5.1: what stands in a token reply is not to be kept on the way.
       return reply.header('cache-control', 'no-store').send(formatGrant(outcome, grant.username))

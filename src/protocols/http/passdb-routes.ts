@@ -24,6 +24,7 @@ import {
   type Verdict,
   wantsDovecotFields,
 } from './reply.js'
+import { noteVerdict } from './watch-requests.js'
 
 export interface PassdbRoutesOptions {
   readonly services: Services
@@ -79,7 +80,7 @@ declare module 'fastify' {
 
 function createAnswer(mayStateAddress: AddressTrust) {
   return async (
-    request: Pick<FastifyRequest, 'headers' | 'bodyEncoding' | 'socket' | 'verdict'>,
+    request: Pick<FastifyRequest, 'headers' | 'bodyEncoding' | 'socket'>,
     stated: LookupRequestBody,
     reply: FastifyReply,
     ask: (incoming: IncomingRequest) => Promise<Verdict>,
@@ -100,11 +101,11 @@ function createAnswer(mayStateAddress: AddressTrust) {
 
 /** Sends a verdict in the form the caller asked for. */
 export function sendVerdict(
-  request: Pick<FastifyRequest, 'headers' | 'verdict'>,
+  request: Pick<FastifyRequest, 'headers'>,
   reply: FastifyReply,
   verdict: Verdict,
 ): FastifyReply {
-  request.verdict = verdict.result
+  noteVerdict(reply.raw, verdict.result)
   reply.code(statusOf(verdict))
   if (verdict.retryAfterSecs !== undefined) reply.header('retry-after', String(verdict.retryAfterSecs))
   if (!wantsDovecotFields(request.headers.accept)) return reply.send(formatJson(verdict))
