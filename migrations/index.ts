@@ -7,6 +7,7 @@ import { masterLimitsAndUses } from './0003-master-limits-and-uses.js'
 import { policyLists } from './0004-policy-lists.js'
 import { loginEvents } from './0005-login-events.js'
 import { imports } from './0006-imports.js'
+import { audit } from './0007-audit.js'
 
 export const migrations: readonly Migration[] = [
   proxyLocalAndMasterUsers,
@@ -15,4 +16,5 @@ export const migrations: readonly Migration[] = [
   policyLists,
   loginEvents,
   imports,
+  audit,
 ]

@@ -1,12 +1,15 @@
 // The composition root: a configuration in, a service that starts and stops out.
 
 import { randomBytes } from 'node:crypto'
+import { type AccountDesk, createAccountDesk } from './accounts/account-desk.js'
+import type { AccountKind } from './accounts/account-kinds.js'
 import type { AuthCache } from './cache/auth-cache.js'
 import { createCacheControl } from './cache/cache-control.js'
 import { statsLines } from './cache/cache-stats.js'
 import { createReloadableCache } from './cache/reloadable-cache.js'
 import { type SharedCache, shareCache } from './cache/share-cache.js'
 import { formatProblem } from './config/config-problem.js'
+import { databaseUrlOf } from './config/database-urls.js'
 import { formatListenAddress, type ListenAddress, parseListenAddress } from './config/listen-address.js'
 import type { LoadedConfig } from './config/load-config.js'
 import { type HomingConfig, programSchema } from './config/program-schema.js'
@@ -140,6 +143,7 @@ export async function startService(config: HomingConfig): Promise<Service> {
     ...(policy && { policy }),
     ...(policy &&
       settings.policy_check && { verify: checkedVerify(engine.auth, policy, hashRules(settings)) }),
+    deskOf: (kind, by) => deskOf(engine, running, kind, by),
     caches: createCacheControl({
       copies: engine.database.copies,
       state,
@@ -290,6 +294,12 @@ export async function startService(config: HomingConfig): Promise<Service> {
 /** One login of one connection; nothing where the caller gives no session. */
 const troubleOf = (session: string | undefined, user: string): string =>
   session === undefined ? '' : `${session} ${loginOf(user)}`
+/** The accounts where the chain's own passdb has them. */
+function deskOf(engine: Engine, config: HomingConfig, kind: AccountKind, by: string): AccountDesk {
+  const rules = createUsernameRules(config.settings)
+  const database = engine.databases.open(databaseUrlOf(config, kind.table))
+  return createAccountDesk(kind, rules, database.accounts(kind.table, rules.normaliseStored, by))
+}
 
 /** Without a nonce passwords are counted under one of this process. */
 function hashRules(settings: HomingConfig['settings']): PolicyHashRules {

@@ -1,27 +1,18 @@
 // add, set, show, list and delete for one kind of account. proxy-user.ts and local-user.ts say what is in one.
 
-import type { AccountTableName } from '../database/accounts.js'
 import {
   type AccountColumnTable,
   type AccountValues,
-  columnOptions,
   importableColumns,
-} from './account-columns.js'
+} from '../accounts/account-columns.js'
+import type { AccountKind } from '../accounts/account-kinds.js'
 import { accountPasswordOptions, readNewPassword } from './account-password.js'
-import { type Call, type Command, CommandError, UsageError } from './command.js'
+import { type Call, type Command, CommandError, type CommandOptions, UsageError } from './command.js'
 import { type ExitCode, exitCode } from './exit-code.js'
 import { useAccounts, withAccounts } from './use-accounts.js'
 
-export interface AccountKind {
-  /** `proxy-user` */
-  readonly command: string
-  readonly table: AccountTableName
-  readonly columns: AccountColumnTable
-  readonly required: readonly string[]
-  /** Whether an account without a password makes sense: the backend decides. */
-  readonly passwordIsOptional: boolean
-  /** What is wrong with an account as a whole. */
-  readonly check: (account: AccountValues) => string | undefined
+/** What a kind of account has besides on the command line. */
+export interface CommandedKind extends AccountKind {
   readonly examples: Readonly<Record<'add' | 'set' | 'show' | 'list' | 'delete' | 'import', string>>
 }
 
@@ -46,7 +37,7 @@ const importOptions = {
 const oneUser = { operands: 'USER', operandCount: { minimum: 1, maximum: 1 } } as const
 
 /** The commands of a kind of account. */
-export function accountCommands(kind: AccountKind): Command[] {
+export function accountCommands(kind: CommandedKind): Command[] {
   const { command, columns, examples, passwordIsOptional } = kind
   const what = command.replace('-', ' ')
   const settable = { ...columnOptions(columns), ...accountPasswordOptions }
@@ -230,4 +221,14 @@ function table(account: AccountValues): string {
   const rows = Object.entries(account).filter(([, value]) => value !== null)
   const width = Math.max(...rows.map(([column]) => column.length))
   return rows.map(([column, value]) => `${column.padEnd(width)}  ${value}\n`).join('')
+}
+
+/** The options of `add` and `set`. */
+function columnOptions(columns: AccountColumnTable): CommandOptions {
+  return Object.fromEntries(
+    Object.entries(columns).map(([option, { value, description }]) => [
+      option,
+      { type: 'string' as const, value, description },
+    ]),
+  )
 }

@@ -1,12 +1,12 @@
 import type { Findings } from '../config/check-config.js'
 import { type ConfigProblem, formatProblem } from '../config/config-problem.js'
+import { databaseUrls } from '../config/database-urls.js'
 import type { HomingConfig } from '../config/program-schema.js'
 import { DatabaseError } from '../database/database-error.js'
 import type { Database } from '../database/open-database.js'
 import { ConfigError } from '../model/config-error.js'
 import { createUsernameRules } from '../model/username.js'
 import type { Call, Command } from './command.js'
-import { databaseUrls } from './database-urls.js'
 import { type ExitCode, exitCode } from './exit-code.js'
 import { readConfig } from './open-config.js'
 

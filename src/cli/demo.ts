@@ -46,7 +46,7 @@ async function addMissing<T extends AccountTableName>(
   table: T,
   users: readonly DemoUser<T>[],
 ): Promise<void> {
-  const accounts = database.accounts(table, normaliseStored)
+  const accounts = database.accounts(table, normaliseStored, 'demo')
   for (const { user, fields } of users) {
     if ((await accounts.show(user)) === 'not_found') {
       await accounts.add(user, { ...fields, password: await demoHash() })

@@ -3,11 +3,11 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
+import { importableColumns } from '../accounts/account-columns.js'
+import type { AccountKind } from '../accounts/account-kinds.js'
 import type { Accounts, AccountTableName } from '../database/accounts.js'
 import { type ExistingMode, existingModes } from '../database/bulk-accounts.js'
 import type { UsernameRules } from '../model/username.js'
-import { importableColumns } from './account-columns.js'
-import type { AccountKind } from './account-commands.js'
 import { type Call, CommandError, UsageError } from './command.js'
 import { type ExitCode, exitCode } from './exit-code.js'
 import {

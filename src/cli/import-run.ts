@@ -1,5 +1,7 @@
 // One import: lines in, batches out, and what became of each line.
 
+import type { AccountKind } from '../accounts/account-kinds.js'
+import { accountReader, type ReadAccount } from '../accounts/read-account.js'
 import type { Accounts, AccountTableName } from '../database/accounts.js'
 import {
   BULK_ROWS,
@@ -9,9 +11,7 @@ import {
 } from '../database/bulk-accounts.js'
 import { DatabaseError } from '../database/database-error.js'
 import type { UsernameRules } from '../model/username.js'
-import type { AccountKind } from './account-commands.js'
 import type { ImportLine } from './import-lines.js'
-import { type ReadRecord, recordReader } from './import-record.js'
 
 export interface ImportTotals {
   added: number
@@ -43,7 +43,7 @@ const words: Partial<Record<BulkOutcome, string>> = {
 export class ImportRun {
   readonly totals: ImportTotals = { added: 0, updated: 0, skipped: 0, refused: 0 }
   readonly #options: ImportRunOptions
-  readonly #recordOf: ReadRecord
+  readonly #recordOf: ReadAccount
   /** Name → line and account, of the batch that is being filled. */
   #batch = new Map<string, { readonly line: number; readonly account: BulkAccount }>()
   /** What a dry run undid it cannot find again. */
@@ -54,7 +54,7 @@ export class ImportRun {
 
   constructor(options: ImportRunOptions) {
     this.#options = options
-    this.#recordOf = recordReader(options.kind, options.rules)
+    this.#recordOf = accountReader(options.kind, options.rules)
     this.#lastLine = options.doneBefore
     this.#storedUpTo = options.doneBefore
   }
@@ -71,7 +71,7 @@ export class ImportRun {
   /** Refuses the line or puts it into the batch, and stores a batch that is full. Rejects when the database fails. */
   async take(line: ImportLine): Promise<void> {
     if (line.line <= this.#options.doneBefore) return
-    const record = this.#recordOf(line)
+    const record = 'wrong' in line ? line : this.#recordOf(line.texts)
     if ('wrong' in record) {
       await this.#refuse(line.line, 'texts' in line ? line.texts.get('user') : line.user, record.wrong)
     } else if (this.#isRepeated(record.account.user)) {

@@ -1,9 +1,10 @@
 // Opens the accounts of one table for one command and closes the database again.
 
+import { userInfo } from 'node:os'
+import { databaseUrlOf } from '../config/database-urls.js'
 import type { Accounts, AccountTableName } from '../database/accounts.js'
 import { createUsernameRules, type UsernameRules } from '../model/username.js'
 import { type Call, CommandError } from './command.js'
-import { databaseUrlOf } from './database-urls.js'
 import { type ExitCode, exitCode } from './exit-code.js'
 import { migrateEmbedded } from './migrate-database.js'
 import { openConfig } from './open-config.js'
@@ -39,9 +40,19 @@ export async function withAccounts<T extends AccountTableName>(
   try {
     const database = databases.open(databaseUrlOf(config, table))
     await migrateEmbedded(database)
-    return await use(database.accounts(table, rules.normaliseStored), rules)
+    return await use(database.accounts(table, rules.normaliseStored, whoAsks()), rules)
   } finally {
     await Promise.all([teller.finish(), databases.close()])
+  }
+}
+
+/** The name of whoever is logged in on this machine. */
+function whoAsks(): string {
+  try {
+    return `cli ${userInfo().username}`
+  } catch {
+    // In a container nobody may have a name.
+    return `cli uid ${process.getuid?.() ?? ''}`
   }
 }
 

@@ -12,6 +12,7 @@ import { lookUpNameColumns } from './name-column.js'
 import type { AccountChange, Changes } from './record-change.js'
 import type { LocalUserRow, MasterUserRow, ProxyUserRow } from './schema.js'
 import type { SqlDatabase } from './sql-database.js'
+import { audit, doOnce, type TermsOutcome, versionOf, type WriteTerms } from './write-terms.js'
 
 /** What an account of each table can hold besides its name. */
 export interface AccountFields {
@@ -30,14 +31,16 @@ export type AccountTableName = keyof AccountFields
 
 export interface Account {
   readonly user: string
+  /** Another one whenever anything of the account is another. */
+  readonly version: string
   /** Column → value, the name's columns not among them. */
   readonly values: Readonly<Record<string, ColumnValue>>
 }
 
-export type AddOutcome = 'added' | 'exists'
+export type AddOutcome = 'added' | 'exists' | TermsOutcome
 /** `several`: more than one row is this user's by the login rules; nothing was changed. */
-export type ChangeOutcome = 'changed' | 'not_found' | 'several'
-export type DeleteOutcome = 'deleted' | 'not_found' | 'several'
+export type ChangeOutcome = 'changed' | 'not_found' | 'several' | TermsOutcome
+export type DeleteOutcome = 'deleted' | 'not_found' | 'several' | TermsOutcome
 
 export interface ImportBatch {
   readonly accounts: readonly BulkAccount[]
@@ -53,13 +56,13 @@ export interface ImportBatch {
  * given one. Everything rejects with a DatabaseError when the database does not do it; nothing is half done.
  */
 export interface Accounts<T extends AccountTableName> {
-  add(user: string, fields: AccountFields[T]): Promise<AddOutcome>
+  add(user: string, fields: AccountFields[T], terms?: WriteTerms): Promise<AddOutcome>
   /** Only the given fields change; null empties one. */
-  set(user: string, fields: AccountFields[T]): Promise<ChangeOutcome>
+  set(user: string, fields: AccountFields[T], terms?: WriteTerms): Promise<ChangeOutcome>
   /** Without its password and pass, of which only `set` or `null` is told. */
   show(user: string): Promise<Account | 'not_found' | 'several'>
   list(mask: string): AsyncIterable<string>
-  delete(user: string): Promise<DeleteOutcome>
+  delete(user: string, terms?: WriteTerms): Promise<DeleteOutcome>
   /** All of a batch in one transaction, one outcome for each account in their order. */
   importBatch(batch: ImportBatch): Promise<readonly BulkOutcome[]>
   /** The last line that an import of this source has committed; 0: it has not begun, or is finished. */
@@ -92,6 +95,8 @@ const fields: Readonly<Record<AccountTableName, readonly string[]>> = {
   master_users: ['password', 'masteradmin'],
 }
 
+const done = { add: 'added', set: 'changed', delete: 'deleted' } as const
+
 const hasCreated = new Set<AccountTableName>(['proxy_users', 'local_users'])
 const secrets = new Set(['password', 'pass'])
 
@@ -100,6 +105,7 @@ export function accountsIn<T extends AccountTableName>(
   table: T,
   normalise: (storedName: string) => string,
   changes: Changes,
+  by: string,
 ): Accounts<T> {
   const key = keys[table]
   const inTransaction = async <R>(what: string, run: (work: Work) => Promise<R>): Promise<R> => {
@@ -127,32 +133,73 @@ export function accountsIn<T extends AccountTableName>(
     await changes.made(await open(), changeOf(outcome))
     return outcome
   }
-  const oneIf =
-    <R>(user: string, done: R) =>
-    (outcome: R) =>
-      outcome === done ? [user] : []
+  /** One account, on these terms; a change of it is written down in the audit. */
+  const write = async <O extends string>(
+    action: 'add' | 'set' | 'delete',
+    user: string,
+    values: Values,
+    terms: WriteTerms,
+    run: (work: Work) => Promise<O>,
+  ): Promise<O | 'key_reused'> => {
+    const isDone = ({ outcome, isRepeated }: { outcome: string; isRepeated: boolean }) =>
+      !isRepeated && outcome === done[action]
+    const attempt = () =>
+      changing(
+        action,
+        action === 'add' ? 'add to' : action === 'set' ? 'change' : 'delete from',
+        async work => {
+          const once = await doOnce(work.transaction, terms, () => run(work))
+          if (isDone(once)) {
+            await audit(work.transaction, { by, action, table, user, columns: Object.keys(values) })
+          }
+          return once
+        },
+        once => (isDone(once) ? [user] : []),
+      )
+    try {
+      return (await attempt()).outcome
+    } catch (cause) {
+      // Somebody did the same at the same moment: now it is to be seen.
+      if (cause instanceof DatabaseError && isDuplicate(cause)) return (await attempt()).outcome
+      throw cause
+    }
+  }
   return {
-    add: async (user, values) => {
+    add: async (user, values, terms = {}) => {
+      const given = checked(table, values)
       try {
-        const run = (work: Work) => add(work, user, checked(table, values))
-        return await changing('add', 'add to', run, oneIf<AddOutcome>(user, 'added'))
+        return await write('add', user, given, terms, (work): Promise<AddOutcome> => add(work, user, given))
       } catch (cause) {
         if (cause instanceof DatabaseError && isDuplicate(cause)) return 'exists'
         throw cause
       }
     },
-    set: (user, values) => {
-      const run = (work: Work) => change(work, user, checked(table, values))
-      return changing('set', 'change', run, oneIf<ChangeOutcome>(user, 'changed'))
+    set: (user, values, terms = {}) => {
+      const given = checked(table, values)
+      return write(
+        'set',
+        user,
+        given,
+        terms,
+        (work): Promise<ChangeOutcome> => change(work, user, given, terms),
+      )
     },
-    delete: user =>
-      changing('delete', 'delete from', work => remove(work, user), oneIf<DeleteOutcome>(user, 'deleted')),
+    delete: (user, terms = {}) =>
+      write('delete', user, {}, terms, (work): Promise<DeleteOutcome> => remove(work, user, terms)),
     importBatch: batch =>
       undoneWhenDry(() =>
         changing(
           'import',
           'import into',
-          work => importBatch(work, batch),
+          async work => {
+            const outcomes = await importBatch(work, batch)
+            const count = outcomes.filter(wasChanged).length
+            if (count > 0) {
+              const user = `${count} accounts`
+              await audit(work.transaction, { by, action: 'import', table, user, columns: [] })
+            }
+            return outcomes
+          },
           outcomes => batch.accounts.filter((_, at) => wasChanged(outcomes[at])).map(({ user }) => user),
         ),
       ),
@@ -186,9 +233,10 @@ async function add(work: Work, user: string, values: Values): Promise<AddOutcome
   return 'added'
 }
 
-async function change(work: Work, user: string, values: Values): Promise<ChangeOutcome> {
+async function change(work: Work, user: string, values: Values, terms: WriteTerms): Promise<ChangeOutcome> {
   const row = await theRowOf(work, user)
   if (typeof row === 'string') return row
+  if (await isOutdated(work, row, terms)) return 'conflict'
   const assignments = Object.entries(values).map(([column, value]) => sql`${sql.id(column)} = ${value}`)
   if (assignments.length > 0) {
     await sql`update ${sql.id(work.table)} set ${sql.join(assignments)} where ${exactly(work, row)}`.execute(
@@ -198,9 +246,10 @@ async function change(work: Work, user: string, values: Values): Promise<ChangeO
   return 'changed'
 }
 
-async function remove(work: Work, user: string): Promise<DeleteOutcome> {
+async function remove(work: Work, user: string, terms: WriteTerms): Promise<DeleteOutcome> {
   const row = await theRowOf(work, user)
   if (typeof row === 'string') return row
+  if (await isOutdated(work, row, terms)) return 'conflict'
   await sql`delete from ${sql.id(work.table)} where ${exactly(work, row)}`.execute(work.transaction)
   return 'deleted'
 }
@@ -208,20 +257,29 @@ async function remove(work: Work, user: string): Promise<DeleteOutcome> {
 async function show(work: Work, user: string): Promise<Account | 'not_found' | 'several'> {
   const row = await theRowOf(work, user)
   if (typeof row === 'string') return row
-  const shown = [...fields[work.table], ...(hasCreated.has(work.table) ? ['created'] : [])]
-  const selected = shown.map((column, place) => sql`${sql.id(column)} as ${sql.id(`v${place}`)}`)
+  const values = await valuesOf(work, row)
+  return {
+    user: work.normalise(storedName(row, work.key.domain !== undefined)),
+    version: versionOf(values),
+    values: Object.fromEntries(
+      values.map(([column, value]) => [column, secrets.has(column) && value !== null ? 'set' : value]),
+    ),
+  }
+}
+
+async function isOutdated(work: Work, row: PlacedRow, { ifVersion }: WriteTerms): Promise<boolean> {
+  return ifVersion !== undefined && versionOf(await valuesOf(work, row)) !== ifVersion
+}
+
+/** Everything but the name, as it stands. */
+async function valuesOf(work: Work, row: PlacedRow): Promise<[column: string, value: ColumnValue][]> {
+  const columns = [...fields[work.table], ...(hasCreated.has(work.table) ? ['created'] : [])]
+  const selected = columns.map((column, place) => sql`${sql.id(column)} as ${sql.id(`v${place}`)}`)
   const { rows } = await sql<PlacedRow>`
     select ${sql.join(selected)} from ${sql.id(work.table)} where ${exactly(work, row)}`.execute(
     work.transaction,
   )
-  const values = shown.map((column, place): [string, ColumnValue] => {
-    const value = columnValue(rows[0]?.[`v${place}`])
-    return [column, secrets.has(column) && value !== null ? 'set' : value]
-  })
-  return {
-    user: work.normalise(storedName(row, work.key.domain !== undefined)),
-    values: Object.fromEntries(values),
-  }
+  return columns.map((column, place) => [column, columnValue(rows[0]?.[`v${place}`])])
 }
 
 /** What a dry run throws at the end of its transaction. */

@@ -36,8 +36,14 @@ export interface Database extends AccountSource {
   readonly name: string
   /** Embedded in this process: `serve` migrates it by itself. */
   readonly isEmbedded: boolean
-  /** The accounts of one of our own tables, to be changed. `normalise` as in AccountTableOptions. */
-  accounts<T extends AccountTableName>(table: T, normalise: (storedName: string) => string): Accounts<T>
+  /**
+   * The accounts of one of our own tables, to be changed. `normalise` as in AccountTableOptions; `by` for the audit.
+   */
+  accounts<T extends AccountTableName>(
+    table: T,
+    normalise: (storedName: string) => string,
+    by: string,
+  ): Accounts<T>
   /** What was changed here, by whichever copy or command of Homing. */
   readonly changes: ChangeLog
   /** The copies of the program that cache what is in here. */
@@ -123,7 +129,7 @@ function openDatabase(
     isEmbedded: location.kind === 'sqlite',
     accountTable: options =>
       openAccountTable(open, options, warn, changes, { databaseName: location.name, lookupTimeoutMs }),
-    accounts: (table, normalise) => accountsIn(open, table, normalise, changes),
+    accounts: (table, normalise, by) => accountsIn(open, table, normalise, changes, by),
     loginEvents: loginEventsIn(open),
     masterUses: masterUsesIn(open),
     figures: () => {

@@ -1,5 +1,7 @@
 // What a protocol may ask for. The composition root fills it in.
 
+import type { AccountDesk } from '../accounts/account-desk.js'
+import type { AccountKind } from '../accounts/account-kinds.js'
 import type { Auth } from '../auth/auth.js'
 import type { CacheControl } from '../cache/cache-control.js'
 import type { PolicyServer } from '../policy/policy-server.js'
@@ -11,6 +13,8 @@ export interface Services {
   readonly auth: Auth
   /** The auth caches of all copies, and those of Dovecot itself. */
   readonly caches: CacheControl
+  /** The accounts of a kind, for the admin door; `by` is for the audit. */
+  readonly deskOf?: (kind: AccountKind, by: string) => AccountDesk
   /** `authenticate`, asked of the policy first where policy_check says so. */
   readonly verify?: Auth['authenticate']
   /** Absent: there is no policy. */

@@ -19,6 +19,7 @@ const levels: Readonly<Record<string, number>> = {
   passdb: 2,
   userdb: 2,
   policy: 2,
+  accounts: 2,
   auth: 3,
   protocols: 4,
   config: 5,

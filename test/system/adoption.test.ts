@@ -187,7 +187,7 @@ t.test('the guide’s tables are taken over as they stand', reason ? { skip: rea
       found: 'one',
       row: { values: { home: '/var/vmail/domain1.com/john' } },
     })
-    const locals = database.accounts('local_users', lower)
+    const locals = database.accounts('local_users', lower, 'test')
     const hash = `{SHA512-CRYPT}$6$0123456789abcdef$${'z'.repeat(86)}`
     t.equal(await locals.set('john@domain1.com', { password: hash }), 'changed')
     t.equal(await locals.add('new@domain1.com', { password: hash }), 'added')

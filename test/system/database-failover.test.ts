@@ -235,7 +235,7 @@ t.test('a write goes to the host that takes it: a read-only first host is left',
     t.equal((await own.migrate()).result, 'done')
   }
   const both = openFor(t, `mysql://writer:w@127.0.0.1:${first.port},127.0.0.1:${second.port}/mail`)
-  const accounts = both.accounts('proxy_users', lower)
+  const accounts = both.accounts('proxy_users', lower, 'test')
   t.equal(await accounts.add('bob', { host: 'h' }), 'added')
   await first.execute('set global read_only = on')
   t.equal(await accounts.add('eve', { host: 'h' }), 'added')

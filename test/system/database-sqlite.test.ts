@@ -20,7 +20,7 @@ async function migrated(t: Test) {
   const database = openFor(t, `sqlite:${path}`)
   const outcome = await database.migrate()
   if (outcome.result !== 'done') throw new Error(JSON.stringify(outcome))
-  const accounts = database.accounts('proxy_users', lower)
+  const accounts = database.accounts('proxy_users', lower, 'test')
   await accounts.add('anna', { host: 'h' })
   return { path, database, accounts, table: database.accountTable(proxyTable) }
 }
@@ -102,7 +102,7 @@ t.test(
     const path = join(folder, 'homing.db')
     const database = openFor(t, `sqlite:${path}`)
     await database.migrate()
-    const accounts = database.accounts('proxy_users', lower)
+    const accounts = database.accounts('proxy_users', lower, 'test')
     const table = database.accountTable(proxyTable)
     await accounts.add('anna', { host: 'h' })
     await writeFile(join(folder, 'ballast'), Buffer.alloc(600_000)).catch(() => {})

@@ -3,8 +3,9 @@
 
 import type { FastifyInstance } from 'fastify'
 import type { Services } from '../services.js'
+import { adminAccountRoutes } from './admin-account-routes.js'
 import { adminCacheRoutes } from './admin-cache-routes.js'
 
 export type AdminRoutes = (app: FastifyInstance, options: { readonly services: Services }) => void
 
-export const adminRoutes: readonly AdminRoutes[] = [adminCacheRoutes]
+export const adminRoutes: readonly AdminRoutes[] = [adminCacheRoutes, adminAccountRoutes]

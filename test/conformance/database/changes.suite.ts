@@ -19,7 +19,7 @@ export function changesSuite(label: string, { dialect, make }: DatabaseMaker): v
     const database = databases.open(url)
     await database.migrate()
     if (options.migrates === false) await execute('drop table homing_changes')
-    const users = database.accounts('local_users', lower)
+    const users = database.accounts('local_users', lower, 'test')
     const passwords = database.accountTable({
       table: 'local_users',
       columns: { user: 'username', password: 'password' },

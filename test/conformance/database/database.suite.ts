@@ -113,7 +113,7 @@ export function databaseSuite(label: string, { dialect, make }: DatabaseMaker): 
 
   t.test(`${label}: an account is added, shown, changed, listed and deleted`, async t => {
     const { database } = await migrated(t)
-    const accounts = database.accounts('proxy_users', lower)
+    const accounts = database.accounts('proxy_users', lower, 'test')
     const table = database.accountTable(proxyTable)
     t.equal(await accounts.add(anna.user, { ...anna.fields, password: '{PLAIN}secret' }), 'added')
     t.equal(await accounts.add(anna.user, anna.fields), 'exists')
@@ -148,7 +148,7 @@ export function databaseSuite(label: string, { dialect, make }: DatabaseMaker): 
 
   t.test(`${label}: local and master users have their tables too`, async t => {
     const { database } = await migrated(t)
-    const local = database.accounts('local_users', lower)
+    const local = database.accounts('local_users', lower, 'test')
     t.equal(
       await local.add('john@example.org', {
         password: '{PLAIN}x',
@@ -161,7 +161,7 @@ export function databaseSuite(label: string, { dialect, make }: DatabaseMaker): 
     t.match(await local.show('john@example.org'), {
       values: { home: '/srv/john', uid: 'vmail', gid: '5000', active: 1 },
     })
-    const masters = database.accounts('master_users', lower)
+    const masters = database.accounts('master_users', lower, 'test')
     t.equal(await masters.add('root@example.org', { password: '{PLAIN}x' }), 'added')
     t.equal(await masters.add('root@example.com', { password: '{PLAIN}x' }), 'added')
     t.equal(await masters.add('Root@example.com'.toLowerCase(), {}), 'exists')
@@ -211,7 +211,7 @@ export function databaseSuite(label: string, { dialect, make }: DatabaseMaker): 
     const { database, execute } = await migrated(t)
     await execute("insert into proxy_users (username, host) values ('anna', 'h'), ('bob', 'h')")
     const table = database.accountTable(proxyTable)
-    const accounts = database.accounts('proxy_users', lower)
+    const accounts = database.accounts('proxy_users', lower, 'test')
     for (const name of hostileNames) {
       t.same(await table.find(name), { found: 'none' }, JSON.stringify(name.slice(0, 40)))
       t.equal(await accounts.delete(name), 'not_found')

@@ -1,35 +1,47 @@
-// From the texts of one line to the account that is stored, or what is wrong with the line.
+// From texts (a line of an import, the body of a request) to the account that is stored, or what is wrong with them.
 
 import type { BulkAccount } from '../database/bulk-accounts.js'
 import { storedPasswordProblem } from '../database/stored-password-problem.js'
 import type { UsernameRules } from '../model/username.js'
 import { readStoredPassword } from '../password/stored-password.js'
 import { type AccountColumn, type AccountValues, columnsByName } from './account-columns.js'
-import type { AccountKind } from './account-commands.js'
-import type { ImportLine } from './import-lines.js'
+import type { AccountKind } from './account-kinds.js'
 
-export type ReadRecord = (line: ImportLine) => { readonly account: BulkAccount } | { readonly wrong: string }
+/** Column → text, `user` and `password` (a hash with its {SCHEME}) among them. */
+export type AccountTexts = ReadonlyMap<string, string>
 
-/** Reads lines by the same rules as the options of `add`. */
-export function recordReader(kind: AccountKind, rules: UsernameRules): ReadRecord {
-  const columns = columnsByName(kind.columns)
-  return line => {
-    if ('wrong' in line) return line
-    const { texts } = line
+export type ReadAccount = (
+  texts: AccountTexts,
+) => { readonly account: BulkAccount } | { readonly wrong: string }
+
+/** Reads whole accounts, by the rules that the options of `add` have. */
+export function accountReader(kind: AccountKind, rules: UsernameRules): ReadAccount {
+  return texts => {
     const name = rules.normalise(texts.get('user') ?? '')
     if ('refused' in name) return { wrong: `can be no user: ${name.refused}` }
-    const values = readValues(texts, columns)
-    if (typeof values === 'string') return { wrong: values }
+    const read = readFields(kind, texts)
+    if ('wrong' in read) return read
+    const { values } = read
     const missing = kind.required.find(option => (values[columnOf(kind, option)] ?? '') === '')
     if (missing !== undefined) return { wrong: `has no ${missing}` }
     const wrong = kind.check(values)
     if (wrong !== undefined) return { wrong: wrong.replace(/^--/, '') }
-    const password = readHash(texts.get('password') ?? '', kind.passwordIsOptional)
-    if ('wrong' in password) return password
-    const withPassword = texts.has('password') ? { ...values, password: password.stored } : values
     if (!texts.has('password') && !kind.passwordIsOptional) return { wrong: 'has no password' }
-    return { account: { user: name.user, values: withPassword } }
+    return { account: { user: name.user, values } }
   }
+}
+
+/** Reads what is there, without asking whether it is enough. */
+export function readFields(
+  kind: AccountKind,
+  texts: AccountTexts,
+): { readonly values: AccountValues } | { readonly wrong: string } {
+  const values = readValues(texts, columnsByName(kind.columns))
+  if (typeof values === 'string') return { wrong: values }
+  const text = texts.get('password')
+  if (text === undefined) return { values }
+  const password = readHash(text, kind.passwordIsOptional)
+  return 'wrong' in password ? password : { values: { ...values, password: password.stored } }
 }
 
 const columnOf = ({ columns }: AccountKind, option: string): string => columns[option]?.column ?? option

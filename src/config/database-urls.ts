@@ -1,6 +1,6 @@
 // Which databases hold our tables: proxied and local users may be kept in two.
 
-import type { HomingConfig } from '../config/program-schema.js'
+import type { HomingConfig } from './program-schema.js'
 
 const ownTables = ['proxy_users', 'local_users', 'master_users']
 

@@ -1,6 +1,4 @@
-// What can be said of an account on the command line: option → column, and what a value must be.
-
-import type { CommandOptions } from './command.js'
+// What can be said of an account, on the command line and elsewhere: option → column, and what a value must be.
 
 type ColumnValue = string | number | null
 
@@ -108,14 +106,4 @@ export function columnsByName(columns: AccountColumnTable): ReadonlyMap<string, 
 /** What a line of an import may name. */
 export function importableColumns(columns: AccountColumnTable): ReadonlySet<string> {
   return new Set(['user', 'password', ...columnsByName(columns).keys()])
-}
-
-/** The options of `add` and `set`. */
-export function columnOptions(columns: AccountColumnTable): CommandOptions {
-  return Object.fromEntries(
-    Object.entries(columns).map(([option, { value, description }]) => [
-      option,
-      { type: 'string' as const, value, description },
-    ]),
-  )
 }
