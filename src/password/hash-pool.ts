@@ -1,10 +1,10 @@
 // Slow hashes off the event loop: who waits is served in turn, by threads that are replaced when they fail.
 
 import type { Capabilities } from './compute-hashes.js'
+import type { HashBatch } from './hash-message.js'
 import { HashQueue } from './hash-queue.js'
 import { type HashOutcome, type HashRequest, HashTask, type HashTicket } from './hash-task.js'
 import { type HashFailure, HashThread } from './hash-thread.js'
-import type { HashBatch } from './hash-worker.js'
 import { memoryBytesOf, type SlowHashKind, usualMsPerWork, workOf } from './slow-hash.js'
 
 export interface HashPoolOptions {

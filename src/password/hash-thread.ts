@@ -2,10 +2,7 @@
 
 import { Worker } from 'node:worker_threads'
 import type { Capabilities } from './compute-hashes.js'
-import type { HashAnswer, HashBatch, HashWorkerData } from './hash-worker.js'
-
-/** What a thread is told instead of a batch: what it has begun it finishes, and nothing more. */
-export const LEAVE = 'leave'
+import { type HashAnswer, type HashBatch, type HashWorkerData, LEAVE } from './hash-message.js'
 
 export interface HashThreadOptions {
   /** How long the thread may take to start. */

@@ -1,34 +1,11 @@
 // The worker's end of the hash pool: takes batches in turn, answers each with its digests.
 
 import { parentPort, workerData } from 'node:worker_threads'
-import { type Capabilities, capabilities, computeHashes, heat } from './compute-hashes.js'
-import { LEAVE } from './hash-thread.js'
+import { capabilities, computeHashes, heat } from './compute-hashes.js'
+import { type HashAnswer, type HashBatch, type HashWorkerData, LEAVE } from './hash-message.js'
 import { NotAvailable } from './not-available.js'
 import type { Breathe } from './sha-crypt-engine.js'
-import type { SlowHash } from './slow-hash.js'
 import { standBack } from './stand-back.js'
-
-export interface HashBatch {
-  readonly id: number
-  readonly hashes: readonly SlowHash[]
-  readonly passwords: readonly Uint8Array[]
-}
-
-export type HashAnswer =
-  | { readonly kind: 'ready'; readonly capabilities: Capabilities }
-  /** `ms` is the time of this batch alone, without waiting. */
-  | {
-      readonly kind: 'digests'
-      readonly id: number
-      readonly digests: readonly Uint8Array[]
-      readonly ms: number
-    }
-  | { readonly kind: 'failed'; readonly id: number; readonly message: string; readonly notAvailable?: true }
-
-export interface HashWorkerData {
-  /** Hash for this long before saying ready, so that the first login meets compiled code. */
-  readonly heatMs: number
-}
 
 if (parentPort) work(parentPort, workerData as HashWorkerData)
 
