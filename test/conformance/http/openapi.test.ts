@@ -4,6 +4,11 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { parse } from 'yaml'
 import {
+  accountBodySchema,
+  accountReplySchema,
+  deletedReplySchema,
+} from '../../../src/protocols/http/admin-account-routes.js'
+import {
   cacheStatusSchema,
   flushReplySchema,
   flushRequestSchema,
@@ -28,6 +33,9 @@ const pairs = {
   Error: errorReplySchema,
   GrantReply: grantReplySchema,
   GrantError: grantErrorSchema,
+  AccountBody: accountBodySchema,
+  Account: accountReplySchema,
+  Deleted: deletedReplySchema,
   CacheFlushRequest: flushRequestSchema,
   CacheFlushed: flushReplySchema,
   CacheStatus: cacheStatusSchema,
