@@ -41,7 +41,9 @@ export function openChangeLog(name: string, open: () => Promise<SqlDatabase>): C
   const read = async (query: ReturnType<typeof sql<StoredRow>>): Promise<ChangesRead> => {
     try {
       const database = await open()
-      const rows = await database.read('read changes', query.compile(database.builder))
+      const rows = await database.read('read changes', query.compile(database.builder), {
+        mustBeNewest: true,
+      })
       return { result: 'rows', rows: rows.map(changeRow).sort((a, b) => a.id - b.id) }
     } catch (cause) {
       if (!(cause instanceof DatabaseError)) throw cause

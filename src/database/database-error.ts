@@ -44,6 +44,7 @@ const harmlessText = new Set([
   'ER_NO_SUCH_TABLE',
   'ER_OPTION_PREVENTS_STATEMENT',
   'ER_TABLEACCESS_DENIED_ERROR',
+  'HOMING_DATABASE_BEHIND',
   'HOMING_DATABASE_BUSY',
   'HOMING_DATABASE_HOST_DOWN',
   'HOMING_DATABASE_READ_ONLY',
@@ -89,6 +90,16 @@ export function toDatabaseError(error: unknown, statement: string, database: str
   return new DatabaseError({ code, temporary: isTemporary(error, code), statement, message })
 }
 
+/** The host that answers has not got a change yet that another one has shown. */
+export function behindError(statement: string, database: string): DatabaseError {
+  const message = 'the replica that answers is behind'
+  return toDatabaseError(
+    Object.assign(new Error(message), { code: 'HOMING_DATABASE_BEHIND' }),
+    statement,
+    database,
+  )
+}
+
 /** The driver's word for the error. */
 export function errorCode(error: unknown): string {
   const { code, errno } = (error ?? {}) as DriverError
@@ -117,7 +128,7 @@ export function isConnectionError(error: unknown): boolean {
     )
   )
     return true
-  if (/^HOMING_DATABASE_(TIMEOUT|HOST_DOWN|BUSY|PROTOCOL|READ_ONLY)$/.test(code)) return true
+  if (/^HOMING_DATABASE_(TIMEOUT|HOST_DOWN|BUSY|BEHIND|PROTOCOL|READ_ONLY)$/.test(code)) return true
   if (/^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO|SELF_SIGNED|DEPTH_ZERO|ERR_STREAM)/.test(code)) return true
   return (
     typeof syscall === 'string' ||

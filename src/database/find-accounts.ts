@@ -3,6 +3,7 @@
 import { type CompiledQuery, type RawBuilder, sql } from 'kysely'
 import type { AccountColumns, AccountLookup, AccountRow, AccountTableOptions } from './account-table.js'
 import { type ColumnValue, columnText, columnValue } from './column-value.js'
+import { behindError } from './database-error.js'
 import { type NameColumns, tableReference } from './name-column.js'
 import type { SqlDatabase } from './sql-database.js'
 
@@ -23,15 +24,17 @@ export function createFindAll(
   const statement = `find accounts in ${options.table}`
   const queryFor = queryBySize(database, options, nameColumns)
   const toRow = rowReader(options.columns)
+  const isBehind: AccountLookup = { found: 'error', cause: behindError(statement, database.name) }
   return async names => {
-    const rows = await database.read(statement, queryFor(names))
+    const tooOld = new Set<string>()
+    const rows = await database.read(statement, queryFor(names), { about: { names, tooOld } })
     const found = new Map<string, AccountLookup>()
     for (const placed of rows) {
       const row = toRow(placed)
       const name = options.normalise(row.user)
       found.set(name, found.has(name) ? { found: 'several' } : { found: 'one', row })
     }
-    return name => found.get(name) ?? { found: 'none' }
+    return name => (tooOld.has(name) ? isBehind : (found.get(name) ?? { found: 'none' }))
   }
 }
 

@@ -12,7 +12,7 @@ export interface HostState {
 
 export interface MysqlHosts {
   readonly all: readonly HostState[]
-  /** The host to use now, the most preferred that is up; undefined when none is. */
+  /** The host to use now, the most preferred that is up and not to be avoided; undefined when none is up. */
   best(): HostState | undefined
   /** The host just failed. It is not used until a probe succeeded; the first one starts now. */
   failed(host: HostState, cause: unknown): void
@@ -36,10 +36,11 @@ interface ProbedHost extends HostState {
   timer: NodeJS.Timeout | undefined
 }
 
-/** `probe` resolves when the host answers a query, and rejects within the connect deadline when it does not. */
+/** `isAvoided`: another host that is up comes first, whatever the order. `probe` resolves when the host answers a query, and rejects within the connect deadline when it does not. */
 export function createMysqlHosts(
   addresses: readonly DatabaseHost[],
   probe: (host: HostState) => Promise<void>,
+  isAvoided: (rank: number) => boolean = () => false,
 ): MysqlHosts {
   let closed = false
   const all: ProbedHost[] = addresses.map((address, rank) => ({
@@ -90,7 +91,7 @@ export function createMysqlHosts(
 
   return {
     all,
-    best: () => all.find(host => host.isUp),
+    best: () => all.find(host => host.isUp && !isAvoided(host.rank)) ?? all.find(host => host.isUp),
     failed: (host, cause) => {
       const probed = all[host.rank]
       if (!probed?.isUp || closed) return

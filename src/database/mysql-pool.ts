@@ -14,11 +14,15 @@ export interface MysqlPoolOptions {
   readonly idleTimeoutMs: number
   /** What a host that was down must answer before it is used again; `select 1` must not be refused, at least. */
   readonly probe: { readonly sql: string; readonly isGood: (rows: unknown) => boolean }
+  /** Whether another host that is up is to be used before this one, by its place in `hosts`. */
+  readonly isAvoided?: (rank: number) => boolean
   readonly connect: (host: DatabaseHost, onLost: (cause: unknown) => void) => Promise<MysqlConnection>
 }
 
 /** A connection lent to one user; Kysely's MysqlDialect knows it by these functions. */
 export interface LentConnection {
+  /** Its host's place in `hosts`. */
+  readonly rank: number
   query(
     sql: string,
     parameters: readonly unknown[],
@@ -60,7 +64,7 @@ export function createMysqlPool(options: MysqlPoolOptions): MysqlPool {
   let closed = false
   let allReturned: (() => void) | undefined
 
-  const hosts = createMysqlHosts(options.hosts, probe)
+  const hosts = createMysqlHosts(options.hosts, probe, options.isAvoided)
   const idleCheck = setInterval(closeIdle, Math.max(10, Math.min(options.idleTimeoutMs / 2, 10_000)))
   idleCheck.unref()
 
@@ -157,6 +161,7 @@ export function createMysqlPool(options: MysqlPoolOptions): MysqlPool {
     let isUnfit = false
     lentOut.add(pooled)
     return {
+      rank: pooled.host.rank,
       query: (sql, parameters, callback) => pooled.connection.query(sql, parameters, callback),
       discard: cause => {
         isUnfit = true

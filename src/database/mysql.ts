@@ -14,10 +14,11 @@ import { isConnectionError, isServerUnfit, toDatabaseError } from './database-er
 import type { DatabaseSettings } from './database-settings.js'
 import type { DatabaseTls } from './database-tls.js'
 import type { DatabaseLocation } from './database-url.js'
-import { connectMysql } from './mysql-connection.js'
+import { type MysqlAges, watchAges } from './mysql-ages.js'
+import { connectMysql, type MysqlConnectionOptions } from './mysql-connection.js'
 import { createMysqlPool, type LentConnection, type MysqlPool } from './mysql-pool.js'
 import type { Schema } from './schema.js'
-import { LISTING_FACTOR, type SqlDatabase } from './sql-database.js'
+import { LISTING_FACTOR, type ReadOptions, type SqlDatabase } from './sql-database.js'
 
 export type MysqlLocation = Extract<DatabaseLocation, { kind: 'mysql' }>
 
@@ -32,15 +33,25 @@ export function openMysql(
   const connectMs = settings.database_connect_timeout
   const queryMs = settings.database_query_timeout
   const open = (use: PoolUse) => openKysely(location, settings, tls, use)
+  const ages =
+    location.hosts.length > 1
+      ? watchAges({
+          hosts: location.hosts,
+          connect: (host, onLost) =>
+            connectMysql(host, connectionOptions(location, settings, tls, queryMs), onLost),
+        })
+      : undefined
+  const isAvoided = (rank: number) => ages?.isBehind(rank) === true
   let lookupPool: MysqlPool | undefined
   const lookups = open({
     size: settings.database_pool_size,
     queryTimeoutMs: queryMs,
+    isAvoided,
     made: pool => {
       lookupPool = pool
     },
   })
-  const listings = open({ size: 2, queryTimeoutMs: queryMs * LISTING_FACTOR })
+  const listings = open({ size: 2, queryTimeoutMs: queryMs * LISTING_FACTOR, isAvoided })
   // Hosts of their own, too: after a failover one may answer reads and refuse writes.
   const writes = open({ size: 2, queryTimeoutMs: queryMs * LISTING_FACTOR, isForWrites: true })
 
@@ -61,7 +72,8 @@ export function openMysql(
       const kysely = options.isListing ? listings : lookups
       const limitMs = options.isListing ? (connectMs + queryMs) * LISTING_FACTOR : connectMs + queryMs
       try {
-        return await within(limitMs, readTwice(kysely, query))
+        const reading = readTwice(kysely, query)
+        return await within(limitMs, ages ? youngEnough(ages, reading, kysely, query, options) : reading)
       } catch (cause) {
         throw toDatabaseError(cause, statement, location.name)
       }
@@ -72,8 +84,25 @@ export function openMysql(
       maintenance(options, connection => locked(connection, location.database, lockTimeoutMs, run)),
     pool: () => lookupPool?.figures,
     close: async () => {
+      await ages?.close()
       await Promise.all([lookups, listings, writes].map(kysely => kysely.destroy()))
     },
+  }
+}
+
+function connectionOptions(
+  location: MysqlLocation,
+  settings: DatabaseSettings,
+  tls: DatabaseTls | undefined,
+  queryTimeoutMs: number,
+): MysqlConnectionOptions {
+  return {
+    user: location.user,
+    password: location.password ?? (settings.database_password || undefined),
+    database: location.database,
+    tls,
+    connectTimeoutMs: settings.database_connect_timeout,
+    queryTimeoutMs,
   }
 }
 
@@ -82,6 +111,7 @@ interface PoolUse {
   readonly queryTimeoutMs: number
   /** A host that was found read-only is used again when it no longer is. */
   readonly isForWrites?: boolean
+  readonly isAvoided?: (rank: number) => boolean
   /** Told of the pool, for its figures. */
   readonly made?: (pool: MysqlPool) => void
 }
@@ -98,20 +128,14 @@ function openKysely(
   tls: DatabaseTls | undefined,
   use: PoolUse,
 ): Kysely<Schema> {
-  const connection = {
-    user: location.user,
-    password: location.password ?? (settings.database_password || undefined),
-    database: location.database,
-    tls,
-    connectTimeoutMs: settings.database_connect_timeout,
-    queryTimeoutMs: use.queryTimeoutMs,
-  }
+  const connection = connectionOptions(location, settings, tls, use.queryTimeoutMs)
   const pool = createMysqlPool({
     hosts: location.hosts,
     size: use.size,
     connectTimeoutMs: settings.database_connect_timeout,
     acquireTimeoutMs: use.queryTimeoutMs,
     idleTimeoutMs: settings.database_idle_timeout,
+    ...(use.isAvoided && { isAvoided: use.isAvoided }),
     probe: use.isForWrites ? takesWrites : answersAtAll,
     connect: (host, onLost) => connectMysql(host, connection, onLost),
   })
@@ -130,6 +154,9 @@ function openKysely(
   return new Kysely<Schema>({ dialect: new MysqlDialect({ pool: async () => kyselyPool }) })
 }
 
+/** Rows → the place of the host that gave them; Kysely passes them on as they are. */
+const answeredBy = new WeakMap<object, number>()
+
 type KyselyConnection = Parameters<Parameters<KyselyPool['getConnection']>[0]>[1]
 
 /** A server that turned read-only is left on the spot: the next acquire goes elsewhere (mysql2#2050). */
@@ -139,6 +166,7 @@ function forKysely(lent: LentConnection): KyselyConnection {
     query: (sql: string, parameters: unknown, callback?: (error: unknown, result: unknown) => void) => {
       lent.query(sql, bound(parameters as readonly unknown[]), (error, result) => {
         if (isServerUnfit(error)) lent.discard(error)
+        if (Array.isArray(result)) answeredBy.set(result, lent.rank)
         callback?.(error, result)
       })
     },
@@ -163,6 +191,34 @@ async function readTwice<R>(kysely: Kysely<Schema>, query: CompiledQuery<R>): Pr
     if (!isConnectionError(cause)) throw cause
     return readRows(kysely, query)
   }
+}
+
+/**
+ * The rows, if their host has what was changed; read again where it has caught up meanwhile. Whom they are too old for
+ * is told by name, so that the others are answered.
+ */
+async function youngEnough<R>(
+  ages: MysqlAges,
+  reading: Promise<readonly R[]>,
+  kysely: Kysely<Schema>,
+  query: CompiledQuery<R>,
+  { about, mustBeNewest }: ReadOptions,
+): Promise<readonly R[]> {
+  const rows = await reading
+  const host = answeredBy.get(rows)
+  if (host === undefined) return rows
+  if (mustBeNewest && ages.isBehind(host)) throw behind()
+  if (!about || ages.tooOldSoFar(host, about.names).length === 0) return rows
+  // Asked before the rows are read again: what they hold is at least as new as that.
+  const tooOld = await ages.tooOld(host, about.names)
+  const again = await readTwice(kysely, query)
+  const then = answeredBy.get(again) ?? host
+  for (const name of then === host ? tooOld : ages.tooOldSoFar(then, about.names)) about.tooOld.add(name)
+  return again
+}
+
+function behind(): Error {
+  return Object.assign(new Error('the replica that answers is behind'), { code: 'HOMING_DATABASE_BEHIND' })
 }
 
 /** A server that says "done" to a question has not said that there are no rows. */

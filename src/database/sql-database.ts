@@ -50,6 +50,10 @@ export interface PoolFigures {
 export interface ReadOptions {
   /** For pages of a listing: given more time than a login. */
   readonly isListing?: boolean
+  /** Whom the rows are about, by normalised login names; whose rows may be older than a change goes into `tooOld`. */
+  readonly about?: { readonly names: readonly string[]; readonly tooOld: Set<string> }
+  /** Rejects where the host that answers lacks changes that another one has shown. */
+  readonly mustBeNewest?: boolean
 }
 
 export interface MaintenanceOptions {

@@ -212,6 +212,8 @@ async function createDataFolder(binary: string, folder: string): Promise<void> {
   await writeFile(
     join(folder, 'init.sql'),
     [
+      // Not for a replica: it has done the same.
+      'SET SESSION sql_log_bin = 0;',
       `CREATE USER IF NOT EXISTS '${USER}'@'%' IDENTIFIED BY '${PASSWORD}';`,
       `GRANT ALL PRIVILEGES ON *.* TO '${USER}'@'%' WITH GRANT OPTION;`,
     ].join('\n'),
