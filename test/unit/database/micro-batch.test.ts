@@ -78,7 +78,7 @@ t.test('a failure reaches everybody in its batch and nobody else', async t => {
 t.test(
   'who has no answer in time is refused, whoever is before them, and a later one is answered',
   async t => {
-    let speedMs = 200
+    let speedMs = 1500
     const ask = createMicroBatch(
       async () => {
         await sleep(speedMs)
@@ -91,7 +91,7 @@ t.test(
     await sleep(100)
     late.push(ask('b'))
     const refused = await Promise.allSettled(late)
-    t.ok(performance.now() - start < 400, 'the wait for a place is part of the time')
+    t.ok(performance.now() - start < 1400, 'the wait for a place is part of the time')
     t.same(
       refused.map(outcome => outcome.status),
       ['rejected', 'rejected'],
