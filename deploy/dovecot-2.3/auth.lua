@@ -55,6 +55,11 @@ local function json_text(text)
   end)) .. '"'
 end
 
+-- In a master passdb `user` is the master, and this the user that he wants to be; elsewhere it is empty.
+local function wanted_user(req)
+  return req.login_user ~= '' and req.login_user or nil
+end
+
 -- The request body. Bytes from 0x80 on pass as they are: names and passwords need not be UTF-8.
 local function question(req, password)
   local pairs_of_json = {}
@@ -63,7 +68,7 @@ local function question(req, password)
       pairs_of_json[#pairs_of_json + 1] = json_text(key) .. ':' .. json_text(value)
     end
   end
-  add('user', req.user)
+  add('user', wanted_user(req) or req.user)
   add('protocol', req.protocol or req.service)
   add('mechanism', req.mechanism or req.mech)
   add('secured', req.secured)
@@ -73,7 +78,7 @@ local function question(req, password)
   add('local_name', req.local_name)
   add('session', req.session)
   add('client_id', req.client_id)
-  add('master_user', req.master_user)
+  add('master_user', wanted_user(req) and req.user or req.master_user)
   if password then pairs_of_json[#pairs_of_json + 1] = '"password":' .. json_text(password) end
   if req.skip_password_check then pairs_of_json[#pairs_of_json + 1] = '"skip_password_check":true' end
   return '{' .. table.concat(pairs_of_json, ',') .. '}'
@@ -183,7 +188,15 @@ local function ask_passdb(req, path, password)
   return code, fields
 end
 
+-- Asked here, every user would be everybody's master.
+local function is_for_masters(req)
+  if not wanted_user(req) then return false end
+  req:log_error('a passdb with `master = yes` must use master.lua, not auth.lua')
+  return true
+end
+
 function auth_password_verify(req, password)
+  if is_for_masters(req) then return dovecot.auth.PASSDB_RESULT_INTERNAL_FAILURE, 'internal failure' end
   -- Dovecot has verified a master user's password already; that one is nobody else's business.
   local code, fields = ask_passdb(req, '/v1/passdb/verify', req.skip_password_check and '' or password)
   if code == passdb_codes.ok then
@@ -198,6 +211,7 @@ end
 -- LMTP, doveadm, and mechanisms that Dovecot computes itself. Without a stored password to show, Dovecot wants
 -- to be told that none is needed; a mechanism that does need one then fails as "scheme not available".
 function auth_passdb_lookup(req)
+  if is_for_masters(req) then return dovecot.auth.PASSDB_RESULT_INTERNAL_FAILURE, 'internal failure' end
   local code, fields = ask_passdb(req, '/v1/passdb/lookup')
   if code == passdb_codes.ok then fields.nopassword = not fields.password and 'y' or nil end
   return code, fields
@@ -237,3 +251,6 @@ function auth_userdb_iterate()
   end
   return users
 end
+
+-- For master.lua.
+return { ask_passdb = ask_passdb, wanted_user = wanted_user }

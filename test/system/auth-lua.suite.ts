@@ -63,10 +63,12 @@ export function testAuthLua(major: '2.3' | '2.4'): void {
     await t.test('half a list of users is no list', t => iteration(t, run))
   })
 
-  t.test(`auth.lua of ${major} is the same file as the other version's`, async t => {
-    const text = (version: string) =>
-      readFile(join(import.meta.dirname, `../../../deploy/dovecot-${version}/auth.lua`), 'utf8')
-    t.equal(await text('2.3'), await text('2.4'))
+  t.test(`the Lua files of ${major} are the same as the other version's`, async t => {
+    for (const name of ['auth.lua', 'master.lua']) {
+      const text = (version: string) =>
+        readFile(join(import.meta.dirname, `../../../deploy/dovecot-${version}/${name}`), 'utf8')
+      t.equal(await text('2.3'), await text('2.4'))
+    }
   })
 }
 

@@ -35,6 +35,8 @@ export interface DovecotOptions {
   readonly role: 'proxy' | 'backend'
   /** How it asks Homing; `lua` when absent. */
   readonly door?: Door
+  /** With `masters.conf`. */
+  readonly masters?: boolean
   readonly service: AskedService
   readonly certificate: Certificate
   /** Who may have signed the backends' certificates. */
@@ -147,7 +149,8 @@ async function layFiles(
 
   const from = join(deployFolder, `dovecot-${major}`)
   for (const name of await readdir(from)) {
-    const text = withDoor(await readFile(join(from, name), 'utf8'), options.door ?? 'lua')
+    const configuration = withDoor(await readFile(join(from, name), 'utf8'), options.door ?? 'lua')
+    const text = options.masters ? configuration.replace(/^#(!include masters)/m, '$1') : configuration
     const inPlace = inItsPlace(text, join(inside, 'etc'), options.service.socketFolder)
     const ours = major === '2.3' ? withSiteValues(name, inPlace, options.service) : inPlace
     await writeFile(join(outside, 'etc', name), ours)
@@ -164,7 +167,10 @@ async function layFiles(
     caFile: file(options.caFile),
     service: options.service,
   }
-  await writeFile(join(outside, 'etc/site.conf'), siteConf(major, site) + (options.site ?? ''))
+  await writeFile(
+    join(outside, 'etc/site.conf'),
+    siteConf(major, site) + inItsPlace(options.site ?? '', join(inside, 'etc'), options.service.socketFolder),
+  )
   if (major === '2.3') await finishCheckpassword(join(outside, 'etc'), options.service)
   await letOnlyDovecotRead(join(outside, 'etc'), options.installation.root)
 }

@@ -23,6 +23,8 @@ export interface ProxyUser {
   readonly ssl_mode: 'none' | 'starttls' | 'ssl'
   readonly destuser?: string
   readonly active?: 0 | 1
+  readonly master?: string
+  readonly pass?: string
 }
 
 /** A row of local_users. */
@@ -35,9 +37,23 @@ export interface LocalUser {
   readonly active?: 0 | 1
 }
 
+/** A row of master_users. */
+export interface MasterUser {
+  readonly user_name: string
+  readonly domain_name: string
+  readonly password: string
+  readonly masteradmin?: 0 | 1
+  readonly domains?: string
+  readonly protocols?: string
+  readonly allow_nets?: string
+  readonly allow_real_nets?: string
+  readonly expires?: string
+}
+
 export interface Accounts {
   readonly proxyUsers?: readonly ProxyUser[]
   readonly localUsers?: readonly LocalUser[]
+  readonly masterUsers?: readonly MasterUser[]
 }
 
 /** An empty database. */
@@ -225,10 +241,11 @@ async function untilReady(
   throw new Error(`homing serve is not ready:\n${await readFile(logFile, 'utf8')}`)
 }
 
-function insertStatements({ proxyUsers = [], localUsers = [] }: Accounts): string {
+function insertStatements({ proxyUsers = [], localUsers = [], masterUsers = [] }: Accounts): string {
   return [
     ...proxyUsers.map(row => insertStatement('proxy_users', row)),
     ...localUsers.map(row => insertStatement('local_users', row)),
+    ...masterUsers.map(row => insertStatement('master_users', row)),
   ].join('\n')
 }
 

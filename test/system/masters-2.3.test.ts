@@ -1,0 +1,3 @@
+import { testMasters } from './masters.suite.js'
+
+testMasters('2.3', '2.4')

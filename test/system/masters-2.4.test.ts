@@ -1,0 +1,3 @@
+import { testMasters } from './masters.suite.js'
+
+testMasters('2.4', '2.4')
