@@ -94,7 +94,7 @@ async function failover(t: Test, { primary, replica, database, table }: Site): P
 }
 
 async function change(database: Database, user: string, password: string, how: 'add' | 'set' = 'set') {
-  const accounts = database.accounts('proxy_users', lower)
+  const accounts = database.accounts('proxy_users', lower, 'test')
   const fields = { password, ...(how === 'add' && { host: 'h' }) }
   const outcome = how === 'add' ? await accounts.add(user, fields) : await accounts.set(user, fields)
   if (outcome !== 'added' && outcome !== 'changed') throw new Error(`${user}: ${outcome}`)
