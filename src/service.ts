@@ -179,6 +179,7 @@ export async function startService(config: HomingConfig): Promise<Service> {
       settings.shutdown_timeout,
     )
   try {
+    await claimEmbedded(engine)
     await Promise.all([migrateEmbedded(engine, log), engine.verifier.warmUp()])
     log.info({ implementations: engine.verifier.describe() }, 'password schemes')
     if (cache) shared = startSharing(cache)
@@ -307,6 +308,16 @@ function hashRules(settings: HomingConfig['settings']): PolicyHashRules {
     nonce: settings.auth_policy_hash_nonce || randomBytes(16).toString('hex'),
     mech: settings.auth_policy_hash_mech,
     truncateBits: settings.auth_policy_hash_truncate,
+  }
+}
+
+/** Two services on one SQLite file would each cache, count and rehash what the other does not know of. */
+async function claimEmbedded({ databases }: Engine): Promise<void> {
+  for (const database of databases.opened()) {
+    if (await database.claim()) continue
+    throw new Error(
+      `another homing serve is running on ${database.name}; several copies share a MariaDB or MySQL (database_url)`,
+    )
   }
 }
 

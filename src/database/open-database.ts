@@ -19,6 +19,7 @@ import { openAccountTable } from './open-account-table.js'
 import { type PolicyListTable, policyListsIn } from './policy-lists.js'
 import { type AccountChange, createChanges } from './record-change.js'
 import type { SqlDatabase } from './sql-database.js'
+import type { SqliteClaim } from './sqlite-claim.js'
 
 /** What a driver needs of a database: its accounts, to be read. */
 export interface AccountSource {
@@ -36,6 +37,8 @@ export interface Database extends AccountSource {
   readonly name: string
   /** Embedded in this process: `serve` migrates it by itself. */
   readonly isEmbedded: boolean
+  /** Makes this process the only service on an embedded database, until it is closed; false: another process is. */
+  claim(): Promise<boolean>
   /**
    * The accounts of one of our own tables, to be changed. `normalise` as in AccountTableOptions; `by` for the audit.
    */
@@ -107,6 +110,7 @@ function openDatabase(
   const lookupTimeoutMs = settings.database_connect_timeout + settings.database_query_timeout
   const statements = createStatementCounts()
   let pool: SqlDatabase['pool']
+  let claim: SqliteClaim | undefined
   let opening: Promise<SqlDatabase> | undefined
   const open = () => {
     opening ??= openDialect(location, settings, tls).then(
@@ -127,6 +131,11 @@ function openDatabase(
     changes: openChangeLog(location.name, open),
     copies: openCopies(open),
     isEmbedded: location.kind === 'sqlite',
+    claim: async () => {
+      if (location.kind === 'mysql' || location.path === ':memory:' || claim) return true
+      claim = (await import('./sqlite-claim.js')).claimSqliteFile(location.path)
+      return claim !== undefined
+    },
     accountTable: options =>
       openAccountTable(open, options, warn, changes, { databaseName: location.name, lookupTimeoutMs }),
     accounts: (table, normalise, by) => accountsIn(open, table, normalise, changes, by),
@@ -154,6 +163,7 @@ function openDatabase(
     close: async () => {
       const database = await opening?.catch(() => undefined)
       await database?.close()
+      claim?.release()
     },
   }
 }
