@@ -1,6 +1,7 @@
 // The composition root: a configuration in, a service that starts and stops out.
 
 import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type AccountDesk, createAccountDesk } from './accounts/account-desk.js'
 import type { AccountKind } from './accounts/account-kinds.js'
 import type { AuthCache } from './cache/auth-cache.js'
@@ -16,6 +17,7 @@ import { type HomingConfig, programSchema } from './config/program-schema.js'
 import { settingChanges, takeUp } from './config/reload-settings.js'
 import { openDovecotCaches } from './dovecot/dovecot-caches.js'
 import { type Engine, openEngine } from './engine.js'
+import type { AuthEvent } from './model/auth-event.js'
 import { systemClock } from './model/clock.js'
 import { ConfigError } from './model/config-error.js'
 import { createUsernameRules } from './model/username.js'
@@ -91,14 +93,15 @@ export async function startService(config: HomingConfig): Promise<Service> {
   const trouble = new RecentNames()
   let recorder: LoginRecorder | undefined
   let audit: MasterAudit | undefined
+  const answered = (event: AuthEvent) => {
+    report(event)
+    if (event.question === 'verify' && event.result === 'internal_failure') {
+      trouble.add(troubleOf(event.sessionId, event.user))
+    }
+    recorder?.record(event)
+  }
   const engine = await openEngine(running, {
-    report: event => {
-      report(event)
-      if (event.question === 'verify' && event.result === 'internal_failure') {
-        trouble.add(troubleOf(event.sessionId, event.user))
-      }
-      recorder?.record(event)
-    },
+    report: answered,
     warn,
     cache,
     masterUsed: use => audit?.record(use),
@@ -142,7 +145,7 @@ export async function startService(config: HomingConfig): Promise<Service> {
     auth: engine.auth,
     ...(policy && { policy }),
     ...(policy &&
-      settings.policy_check && { verify: checkedVerify(engine.auth, policy, hashRules(settings)) }),
+      settings.policy_check && { verify: checkedVerify(engine.auth, policy, hashRules(settings), answered) }),
     deskOf: (kind, by) => deskOf(engine, running, kind, by),
     caches: createCacheControl({
       copies: engine.database.copies,
@@ -182,6 +185,7 @@ export async function startService(config: HomingConfig): Promise<Service> {
     await claimEmbedded(engine)
     await Promise.all([migrateEmbedded(engine, log), engine.verifier.warmUp()])
     log.info({ implementations: engine.verifier.describe() }, 'password schemes')
+    await Promise.race([policy?.stored.follow(), sleep(LISTS_PATIENCE_MS)])
     if (cache) shared = startSharing(cache)
     if (shared) {
       metrics.watchChanges(shared.behindMs)
@@ -234,7 +238,12 @@ export async function startService(config: HomingConfig): Promise<Service> {
       state,
       wasTrouble: ({ session, login }) => trouble.take(troubleOf(session, login)),
     })
+    const rules = createUsernameRules(settings)
     const server = createPolicyServer(policy, stored, {
+      nameOf: login => {
+        const name = rules.normalise(login)
+        return 'user' in name ? name.user : login
+      },
       refused: ({ login, remote }, rule) =>
         log.warn(
           { user: login, remote_ip: remote, rule },
@@ -291,6 +300,9 @@ export async function startService(config: HomingConfig): Promise<Service> {
     await closeAll()
   }
 }
+
+/** A database that is down does not keep us from starting. */
+const LISTS_PATIENCE_MS = 500
 
 /** One login of one connection; nothing where the caller gives no session. */
 const troubleOf = (session: string | undefined, user: string): string =>

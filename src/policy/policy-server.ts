@@ -2,6 +2,7 @@
 
 import type { Attempt, Report } from './attempt.js'
 import type { Policy, PolicyFigures, Verdict } from './policy.js'
+import type { NameOf } from './read-request.js'
 import { RecentNames } from './recent-names.js'
 import type { StoredLists } from './stored-lists.js'
 
@@ -22,6 +23,7 @@ export interface PolicyServer {
   /** A Dovecot asked about this session: nobody need ask again. */
   askedAbout(session: string): void
   wasAskedAbout(session: string): boolean
+  readonly nameOf: NameOf
   readonly policy: Policy
   readonly stored: StoredLists
   counts(): PolicyCounts & PolicyFigures
@@ -31,6 +33,7 @@ export interface PolicyServerDeps {
   /** Told of logins that are refused; the first of each rule and minute. */
   readonly refused: (attempt: Attempt, rule: string) => void
   readonly reportBug: (where: string, error: unknown) => void
+  readonly nameOf: NameOf
 }
 
 const DEADLINE_MS = 100
@@ -66,6 +69,7 @@ export function createPolicyServer(
   return {
     askedAbout: session => sessions.add(session),
     wasAskedAbout: session => sessions.has(session),
+    nameOf: deps.nameOf,
     policy,
     stored,
     allow: async attempt => {

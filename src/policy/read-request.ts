@@ -7,14 +7,17 @@ export type Body = Readonly<Record<string, unknown>>
 
 type Wrong = { readonly wrong: string }
 
-export function readAttempt(body: Body): Attempt | Wrong {
+/** A login name as the passdbs know it, so that one account is one name here too. */
+export type NameOf = (login: string) => string
+
+export function readAttempt(body: Body, nameOf: NameOf): Attempt | Wrong {
   const { login, remote = '', pwhash = '', session_id, mech } = body
   if (typeof login !== 'string') return { wrong: 'login is missing' }
   if (typeof remote !== 'string') return { wrong: 'remote is no text' }
   if (typeof pwhash !== 'string') return { wrong: 'pwhash is no text' }
   const address = addressOf(remote)
   return {
-    login: loginOf(login),
+    login: loginOf(nameOf(login)),
     pwhash: pwhash.slice(0, LONGEST_HASH).toLowerCase(),
     ...(address !== undefined && { remote: address }),
     ...(isGiven(session_id) && { session: session_id.slice(0, LONGEST_WORD) }),
@@ -26,8 +29,8 @@ const isGiven = (value: unknown): value is string => typeof value === 'string' &
 const LONGEST_WORD = 64
 const LONGEST_HASH = 128
 
-export function readReport(body: Body): Report | Wrong {
-  const attempt = readAttempt(body)
+export function readReport(body: Body, nameOf: NameOf): Report | Wrong {
+  const attempt = readAttempt(body, nameOf)
   if ('wrong' in attempt) return attempt
   const { success, policy_reject, fail_type } = body
   if (typeof success !== 'boolean') return { wrong: 'success is neither true nor false' }
@@ -40,13 +43,16 @@ export function readReport(body: Body): Report | Wrong {
 }
 
 /** Whom reset and getDBStats mean. */
-export function readSubject(body: Body): { readonly login?: string; readonly remote?: string } | Wrong {
+export function readSubject(
+  body: Body,
+  nameOf: NameOf,
+): { readonly login?: string; readonly remote?: string } | Wrong {
   const { login, ip } = body
   const address = isGiven(ip) ? addressOf(ip) : undefined
   if (isGiven(ip) && address === undefined) return { wrong: 'ip is no address' }
   if (!isGiven(login) && address === undefined) return { wrong: 'neither login nor ip is named' }
   return {
-    ...(isGiven(login) && { login: loginOf(login) }),
+    ...(isGiven(login) && { login: loginOf(nameOf(login)) }),
     ...(address !== undefined && { remote: address }),
   }
 }

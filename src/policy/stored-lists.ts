@@ -6,6 +6,8 @@ import { createPolicyLists, type ListEntry, type PolicyLists } from './policy-li
 
 export interface StoredLists {
   readonly lists: PolicyLists
+  /** Reads them, and again every two seconds; a database that is down delays nothing after the first answer. */
+  follow(): Promise<void>
   /** Written and in use here when it resolves; other copies follow. Rejects with a DatabaseError. */
   put(entry: ListEntry): Promise<void>
   remove(entry: Pick<ListEntry, 'list' | 'network' | 'login'>): Promise<boolean>
@@ -21,7 +23,7 @@ export interface StoredListsDeps {
 /** How long another copy may go on with what was. */
 const REFRESH_MS = 2000
 
-/** Reads them now and every two seconds; a database that is down delays nothing. */
+/** Empty until somebody follows. */
 export function openStoredLists(table: PolicyListTable, { clock, warn }: StoredListsDeps): StoredLists {
   const lists = createPolicyLists(() => clock.unixSeconds())
   let failure = ''
@@ -48,12 +50,14 @@ export function openStoredLists(table: PolicyListTable, { clock, warn }: StoredL
     })
     return reading
   }
-  const timer = setInterval(refresh, REFRESH_MS)
-  timer.unref()
-  void refresh()
+  let timer: NodeJS.Timeout | undefined
 
   return {
     lists,
+    follow: () => {
+      timer ??= setInterval(refresh, REFRESH_MS).unref()
+      return refresh()
+    },
     put: async entry => {
       await table.put(rowOf(entry), clock.unixSeconds())
       await reading

@@ -3,12 +3,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Auth, IncomingRequest } from '../auth/auth.js'
 import type { AuthOutcome } from '../auth/auth-outcome.js'
+import type { AuthEvent } from '../model/auth-event.js'
 import { noFields } from '../model/extra-fields.js'
 import type { FinalResult } from '../model/passdb-result.js'
 import type { Password } from '../model/password.js'
 import { type Attempt, addressOf, loginOf } from '../policy/attempt.js'
 import { type PolicyHashRules, policyHash } from '../policy/password-hash.js'
 import type { PolicyServer } from '../policy/policy-server.js'
+import type { NameOf } from '../policy/read-request.js'
 
 /** Says nothing that a guesser could use, and what an owner can do. */
 export const REFUSED = 'Too many failed logins, try again later'
@@ -35,14 +37,20 @@ export function checkedVerify(
   auth: Auth,
   policy: PolicyServer,
   rules: PolicyHashRules,
+  report: (event: AuthEvent) => void,
 ): Auth['authenticate'] {
   return async (request, password) => {
     if (request.skipPasswordCheck || policy.wasAskedAbout(request.sessionId ?? '')) {
       return auth.authenticate(request, password)
     }
-    const attempt = attemptOf(request, password, rules)
-    const { status } = await policy.allow(attempt)
-    if (status < 0) return refused(request)
+    const startedAt = performance.now()
+    const attempt = attemptOf(request, password, rules, policy.nameOf)
+    const { status, rule } = await policy.allow(attempt)
+    if (status < 0) {
+      const ms = performance.now() - startedAt
+      report({ ...eventOf(request), user: policy.nameOf(request.user), reason: `policy: ${rule}`, ms })
+      return refused(request)
+    }
     if (status > 0) await sleep(Math.min(status * 1000, LONGEST_WAIT_MS))
     const outcome = await auth.authenticate(request, password)
     await policy.report({
@@ -55,13 +63,34 @@ export function checkedVerify(
   }
 }
 
-function attemptOf(request: IncomingRequest, password: Password, rules: PolicyHashRules): Attempt {
+function attemptOf(
+  request: IncomingRequest,
+  password: Password,
+  rules: PolicyHashRules,
+  nameOf: NameOf,
+): Attempt {
+  const user = nameOf(request.user)
   const remote = addressOf(request.remoteIp ?? '')
   return {
-    login: loginOf(request.user),
-    pwhash: policyHash(rules, request.user, password),
+    login: loginOf(user),
+    pwhash: policyHash(rules, user, password),
     ...(remote !== undefined && { remote }),
     ...(request.sessionId !== undefined && { session: request.sessionId }),
+  }
+}
+
+/** For the log and the counters, as every answer of the engine. */
+function eventOf(request: IncomingRequest): Omit<AuthEvent, 'user' | 'ms'> {
+  const { protocol, mechanism, remoteIp, sessionId } = request
+  return {
+    question: 'verify',
+    result: 'user_disabled',
+    originalUser: request.user,
+    protocol,
+    trace: [],
+    ...(mechanism !== undefined && { mechanism }),
+    ...(remoteIp !== undefined && { remoteIp }),
+    ...(sessionId !== undefined && { sessionId }),
   }
 }
 

@@ -3,7 +3,7 @@
 import type { Attempt } from '../../policy/attempt.js'
 import { type ListEntry, type ListName, listEntry } from '../../policy/policy-lists.js'
 import type { PolicyServer } from '../../policy/policy-server.js'
-import { type Body, readAttempt, readReport, readSubject } from '../../policy/read-request.js'
+import { type Body, type NameOf, readAttempt, readReport, readSubject } from '../../policy/read-request.js'
 import { REFUSED } from '../checked-verify.js'
 
 export interface CommandReply {
@@ -28,7 +28,7 @@ const failure = (reason: string, code = 400): CommandReply => ({ code, body: { s
 const allow: PolicyCommand = {
   method: 'POST',
   run: async (server, body) => {
-    const attempt = readAttempt(body)
+    const attempt = readAttempt(body, server.nameOf)
     if ('wrong' in attempt) return failure(attempt.wrong)
     if (typeof body.session_id === 'string') server.askedAbout(body.session_id)
     const { status } = await server.allow(attempt)
@@ -39,7 +39,7 @@ const allow: PolicyCommand = {
 const report: PolicyCommand = {
   method: 'POST',
   run: async (server, body) => {
-    const told = readReport(body)
+    const told = readReport(body, server.nameOf)
     if ('wrong' in told) return failure(told.wrong)
     await server.report(told)
     return done
@@ -49,7 +49,7 @@ const report: PolicyCommand = {
 const reset: PolicyCommand = {
   method: 'POST',
   run: async (server, body) => {
-    const subject = readSubject(body)
+    const subject = readSubject(body, server.nameOf)
     if ('wrong' in subject) return failure(subject.wrong)
     await server.policy.reset(subject)
     return done
@@ -60,14 +60,14 @@ const ping: PolicyCommand = { method: 'GET', run: async () => done }
 
 const getDBStats: PolicyCommand = {
   method: 'POST',
-  run: async ({ policy }, body) => {
-    const subject = readSubject(body)
+  run: async ({ policy, nameOf }, body) => {
+    const subject = readSubject(body, nameOf)
     if ('wrong' in subject) return failure(subject.wrong)
     const blocked = policy.lists.find(subject, 'block')
     const allowed = policy.lists.find(subject, 'allow')
     return {
       body: {
-        ...nameOf(subject),
+        ...subjectBody(subject),
         blacklisted: blocked !== undefined,
         ...(blocked && { bl_reason: blocked.reason, bl_expire: expiry(blocked) }),
         whitelisted: allowed !== undefined,
@@ -78,21 +78,26 @@ const getDBStats: PolicyCommand = {
   },
 }
 
-function nameOf({ login, remote }: Partial<Pick<Attempt, 'login' | 'remote'>>): object {
+function subjectBody({ login, remote }: Partial<Pick<Attempt, 'login' | 'remote'>>): object {
   if (login !== undefined && remote !== undefined) return { ip_login: `${remote}:${login}` }
   return login === undefined ? { ip: remote } : { login }
 }
 
 const addEntry = (list: ListName): PolicyCommand => ({
   method: 'POST',
-  run: async ({ stored }, body, nowSecs) => {
+  run: async ({ stored, nameOf }, body, nowSecs) => {
     const { expire_secs, reason } = body
     if (typeof expire_secs !== 'number' || !Number.isInteger(expire_secs) || expire_secs < 0) {
       return failure('expire_secs is no whole number')
     }
     if (typeof reason !== 'string') return failure('reason is missing')
     // 0 is for good, as in weakforced.
-    const entry = readEntry(list, body, reason, expire_secs === 0 ? undefined : nowSecs + expire_secs)
+    const entry = readEntry(
+      list,
+      named(body, nameOf),
+      reason,
+      expire_secs === 0 ? undefined : nowSecs + expire_secs,
+    )
     if ('wrong' in entry) return failure(entry.wrong)
     return stored.put(entry).then(
       () => done,
@@ -103,8 +108,8 @@ const addEntry = (list: ListName): PolicyCommand => ({
 
 const delEntry = (list: ListName): PolicyCommand => ({
   method: 'POST',
-  run: async ({ stored }, body) => {
-    const entry = readEntry(list, body, '', undefined)
+  run: async ({ stored, nameOf }, body) => {
+    const entry = readEntry(list, named(body, nameOf), '', undefined)
     if ('wrong' in entry) return failure(entry.wrong)
     return stored.remove(entry).then(
       () => done,
@@ -112,6 +117,9 @@ const delEntry = (list: ListName): PolicyCommand => ({
     )
   },
 })
+
+const named = (body: Body, nameOf: NameOf): Body =>
+  typeof body.login === 'string' ? { ...body, login: nameOf(body.login) } : body
 
 function readEntry(
   list: ListName,

@@ -27,6 +27,7 @@ function listsInMemory(): StoredLists {
       lists.replace(all().filter(other => !same(entry, other)))
       return true
     },
+    follow: async () => {},
     close: () => {},
   }
 }
@@ -38,6 +39,7 @@ function openDoor(t: Test, { apiKey = '', allow }: { apiKey?: string; allow?: ()
   const server = createPolicyServer(allow ? { ...policy, allow } : policy, stored, {
     refused: () => {},
     reportBug: (_where, error) => bugs.push(error),
+    nameOf: login => login,
   })
   const app = createHttpServer(
     {

@@ -1,0 +1,96 @@
+// policy_check: the rules inside verify, for callers that have no auth-policy of their own.
+
+import t from 'tap'
+import type { Auth, IncomingRequest } from '../../../src/auth/auth.js'
+import type { AuthEvent } from '../../../src/model/auth-event.js'
+import { noFields } from '../../../src/model/extra-fields.js'
+import type { FinalResult } from '../../../src/model/passdb-result.js'
+import { Password } from '../../../src/model/password.js'
+import { createUsernameRules } from '../../../src/model/username.js'
+import { createPolicyServer } from '../../../src/policy/policy-server.js'
+import { checkedVerify, REFUSED } from '../../../src/protocols/checked-verify.js'
+import { addressNumber, openSite } from '../policy/simulation.js'
+
+function open(result: (password: string) => FinalResult) {
+  const site = openSite({
+    policy_user_passwords_tarpit: 0,
+    policy_user_failures_tarpit: 0,
+    policy_address_failures_tarpit: 0,
+  })
+  const rules = createUsernameRules({
+    auth_username_format: '%Lu',
+    auth_default_realm: '',
+    auth_username_chars: '',
+    auth_username_translation: '%@#@',
+  })
+  const server = createPolicyServer(site.policy, { lists: site.policy.lists } as never, {
+    refused: () => {},
+    reportBug: (_where, error) => t.fail(String(error)),
+    nameOf: login => {
+      const name = rules.normalise(login)
+      return 'user' in name ? name.user : login
+    },
+  })
+  let asked = 0
+  const authenticate: Auth['authenticate'] = async ({ user }, password) => {
+    asked++
+    return { result: result(password.reveal().toString()), user, fields: noFields, trace: [] }
+  }
+  const events: AuthEvent[] = []
+  const verify = checkedVerify(
+    { authenticate } as Auth,
+    server,
+    { nonce: 'n', mech: 'sha256', truncateBits: 12 },
+    event => events.push(event),
+  )
+  const ask = (user: string, password: string, more: Partial<IncomingRequest> = {}) =>
+    verify({ user, protocol: 'imap', secured: 'tls', ...more }, new Password(password))
+  return { ask, events, server, asked: () => asked }
+}
+
+const wrongUnlessRight = (password: string): FinalResult =>
+  password === 'right' ? 'ok' : 'password_mismatch'
+
+t.test('an account has one bound, however its name is written', async t => {
+  const { ask, events, asked } = open(wrongUnlessRight)
+  const spellings = ['ANNA@example.org', 'anna@example.org', 'anna%Example.org', 'anna#example.org']
+  for (let n = 0; n < 2000; n++) {
+    await ask(spellings[n % spellings.length] ?? '', `guess ${n}`, { remoteIp: addressNumber(n) })
+  }
+  t.ok(asked() <= 100, `${asked()} reached the account`)
+  t.equal(events.length, 2000 - asked(), 'every refusal is reported')
+  t.match(events.at(-1), {
+    question: 'verify',
+    result: 'user_disabled',
+    user: 'anna@example.org',
+    reason: /^policy: user_/,
+  })
+})
+
+t.test('a refusal says nothing of the password, and nothing is broken', async t => {
+  const { ask } = open(wrongUnlessRight)
+  for (let n = 0; n < 100; n++) await ask('anna', `guess ${n}`, { remoteIp: addressNumber(n) })
+  for (const password of ['right', 'wrong']) {
+    t.match(await ask('anna', password, { remoteIp: '198.18.0.1' }), {
+      result: 'user_disabled',
+      reason: REFUSED,
+    })
+  }
+})
+
+t.test('trouble on our side counts against nobody', async t => {
+  const { ask, asked } = open(() => 'internal_failure')
+  for (let n = 0; n < 300; n++) {
+    const { result } = await ask('anna', `guess ${n}`, { remoteIp: '203.0.113.7' })
+    if (result !== 'internal_failure') t.fail(`${n}: ${result}`)
+  }
+  t.equal(asked(), 300)
+})
+
+t.test('a session that a Dovecot has asked about is not asked about again', async t => {
+  const { ask, server, asked } = open(wrongUnlessRight)
+  server.askedAbout('session')
+  for (let n = 0; n < 200; n++) await ask('anna', `guess ${n}`, { sessionId: 'session' })
+  t.equal(asked(), 200)
+  t.equal(server.counts().reports.failure, 0)
+})
