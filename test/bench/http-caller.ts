@@ -11,6 +11,8 @@ export interface HttpAnswer {
   readonly retryAfter: string | undefined
   /** The verdict's word. */
   readonly result: string
+  /** Where the mail of who may log in is, if it is elsewhere. */
+  readonly host: string | undefined
 }
 
 interface Connection {
@@ -31,12 +33,24 @@ export class HttpCaller {
     this.#head = `HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\n`
   }
 
-  /** Rejects when the connection is cut. */
-  ask(path: string, body: object): Promise<HttpAnswer> {
+  /** Rejects when the connection is cut, or when there is no answer in time. */
+  ask(path: string, body: object, patienceMs?: number): Promise<HttpAnswer> {
     const text = JSON.stringify(body)
     const connection = this.#idle.pop() ?? this.#open()
     return new Promise((resolve, reject) => {
-      connection.waiter = { sentAt: performance.now(), resolve, reject }
+      const timer =
+        patienceMs && setTimeout(() => connection.socket.destroy(new Error('no answer')), patienceMs)
+      connection.waiter = {
+        sentAt: performance.now(),
+        resolve: answer => {
+          clearTimeout(timer)
+          resolve(answer)
+        },
+        reject: cause => {
+          clearTimeout(timer)
+          reject(cause)
+        },
+      }
       connection.socket.write(
         `POST ${path} ${this.#head}Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
       )
@@ -53,6 +67,8 @@ export class HttpCaller {
     const connection: Connection = { socket, pending: '', waiter: undefined }
     const gone = () => {
       this.#all.delete(connection)
+      const at = this.#idle.indexOf(connection)
+      if (at >= 0) this.#idle.splice(at, 1)
       connection.waiter?.reject(new Error('the connection was cut'))
     }
     socket.on('error', gone)
@@ -73,7 +89,8 @@ export class HttpCaller {
     if (body.length < Number(header('content-length'))) return
     connection.pending = ''
     connection.waiter = undefined
-    this.#idle.push(connection)
+    if (/^close$/i.test(header('connection') ?? '')) connection.socket.end()
+    else this.#idle.push(connection)
     const at = performance.now()
     waiter.resolve({
       at,
@@ -81,6 +98,7 @@ export class HttpCaller {
       ms: at - waiter.sentAt,
       retryAfter: header('retry-after'),
       result: /"result":"(\w+)"/.exec(body)?.[1] ?? '',
+      host: /"host":"([^"]+)"/.exec(body)?.[1],
     })
   }
 }

@@ -71,11 +71,16 @@ export interface HomingOptions {
   readonly caFile?: string
   /** Shown to it when it is asked whether it is ready. */
   readonly clientCertificate?: Certificate
+  /** A command that runs it (`prlimit --nofile=100`), and what is in its environment. */
+  readonly wrapper?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
 }
 
 export interface RunningHoming {
   readonly url: string
   readonly token: string
+  /** 0 while it does not run. */
+  readonly pid: number
   /** Where its unix sockets are: `http.sock` and `dict.sock`. */
   readonly socketFolder: string
   addAccounts(accounts: Accounts): Promise<void>
@@ -142,13 +147,16 @@ export async function startHoming(options: HomingOptions = {}): Promise<RunningH
     await exited
   }
   const start = async () => {
-    child = await spawnService(configFile, logFile)
+    child = await spawnService(configFile, logFile, options)
     await untilReady(() => isReady(`${url}/readyz`, options), child, logFile)
   }
   await start()
   return {
     url,
     token,
+    get pid() {
+      return child?.pid ?? 0
+    },
     socketFolder: folder,
     addAccounts: async accounts => void (await store.execute(insertStatements(accounts))),
     log: () => readFile(logFile, 'utf8'),
@@ -191,12 +199,17 @@ export function sqliteFile(file: string): EmptyDatabase {
 }
 
 /** setpriv ends it with this process, even if that is killed; nor does this process stay for its sake. */
-async function spawnService(configFile: string, logFile: string): Promise<ChildProcess> {
+async function spawnService(
+  configFile: string,
+  logFile: string,
+  { wrapper = [], env = {} }: HomingOptions,
+): Promise<ChildProcess> {
   const output = await open(logFile, 'a')
   try {
-    const command = [process.execPath, program, 'serve', '--config', configFile]
+    const command = [...wrapper, process.execPath, program, 'serve', '--config', configFile]
     const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...command], {
       stdio: ['ignore', output.fd, output.fd],
+      env: { ...process.env, ...env },
     })
     child.unref()
     return child
