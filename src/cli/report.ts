@@ -1,7 +1,8 @@
 // The guide's security questions as commands: whose logins fail, where from, and who logs in as somebody else.
 
 import { parseTimeInterval } from '../config/time-interval.js'
-import type { LoginReports } from '../database/login-events.js'
+import type { Database } from '../database/open-database.js'
+import type { RecordedMasterUse } from '../model/master-use.js'
 import { type Call, type Command, type CommandOptions, UsageError } from './command.js'
 import { type ExitCode, exitCode } from './exit-code.js'
 import { openConfig } from './open-config.js'
@@ -11,7 +12,9 @@ type Row = Readonly<Record<string, string | number>>
 interface Report {
   readonly summary: string
   /** From the option's value to the rows. */
-  readonly ask: (logins: LoginReports, since: number, limit: number) => Promise<readonly object[]>
+  readonly ask: (database: Database, since: number, limit: number) => Promise<readonly object[]>
+  /** Where the rows come from, for the help. */
+  readonly details: string
   readonly heading: Readonly<Record<string, string>>
 }
 
@@ -19,27 +22,60 @@ const SINCE = '24h'
 const LIMIT = 20
 const LIMIT_MAX = 100_000
 
+const ofEvents =
+  'Reads what `login_events` keeps: `failures` or `all`. Logins that Dovecot answers from its own auth cache are not ' +
+  'among them. Times are UTC.'
+
+function masterRow({
+  at,
+  master,
+  user,
+  result,
+  verifiedBy,
+  protocol,
+  remoteIp,
+  reason,
+}: RecordedMasterUse): Row {
+  return {
+    at,
+    master,
+    user,
+    result,
+    verified: verifiedBy,
+    protocol,
+    address: remoteIp ?? '',
+    reason: reason ?? '',
+  }
+}
+
 const reports = {
   failures: {
     summary: 'whose logins failed, most often first',
-    ask: (logins, since, limit) => logins.failures(since, limit),
+    details: ofEvents,
+    ask: ({ loginEvents }, since, limit) => loginEvents.failures(since, limit),
     heading: { user: 'user', failures: 'failures', addresses: 'addresses', last: 'last' },
   },
   addresses: {
     summary: 'where logins came from, most failures first',
-    ask: (logins, since, limit) => logins.addresses(since, limit),
+    details: ofEvents,
+    ask: ({ loginEvents }, since, limit) => loginEvents.addresses(since, limit),
     heading: { address: 'address', failures: 'failures', logins: 'logins', users: 'users', last: 'last' },
   },
   masters: {
-    summary: 'which master users logged in as whom, the latest first',
-    ask: (logins, since, limit) => logins.masters(since, limit),
+    summary: 'which master users logged in as whom, or tried to, the latest first',
+    details:
+      'Reads the audit of master users, which is kept whatever `login_events` says. `verified`: who verified the ' +
+      "master's password, Homing or the calling Dovecot. Times are UTC.",
+    ask: async ({ masterUses }, since, limit) => (await masterUses.latest(since, limit)).map(masterRow),
     heading: {
       at: 'at',
       master: 'master',
       user: 'user',
       result: 'result',
+      verified: 'verified',
       protocol: 'protocol',
       address: 'address',
+      reason: 'reason',
     },
   },
 } satisfies Readonly<Record<string, Report>>
@@ -53,16 +89,12 @@ const options: CommandOptions = {
   limit: { type: 'string', value: 'N', description: `how many lines (default: ${LIMIT})` },
 }
 
-const details =
-  'Reads what `login_events` keeps: `failures` or `all`. Logins that Dovecot answers from its own auth cache are not ' +
-  'among them. Times are UTC.'
-
 const timeReports: Command[] = Object.entries<Report>(reports).map(([name, report]) => ({
   name: `report ${name}`,
   operands: '',
   operandCount: { minimum: 0, maximum: 0 },
   summary: report.summary,
-  details,
+  details: report.details,
   examples: [
     `homing report ${name} --since 24h`,
     `homing report ${name} --since "7 days" --limit 100 --json`,
@@ -71,7 +103,7 @@ const timeReports: Command[] = Object.entries<Report>(reports).map(([name, repor
   run: call => {
     const since = Math.floor((Date.now() - readInterval(call.text('since') ?? SINCE)) / 1000)
     const limit = readLimit(call.text('limit'))
-    return printReport(call, report.heading, logins => report.ask(logins, since, limit))
+    return printReport(call, report.heading, database => report.ask(database, since, limit))
   },
 }))
 
@@ -84,8 +116,8 @@ const lastLogin: Command = {
   examples: ['homing report last-login anna@example.org'],
   options: {},
   run: call =>
-    printReport(call, { protocol: 'protocol', at: 'at', address: 'address' }, logins =>
-      logins.lastLogins(call.operands[0] ?? ''),
+    printReport(call, { protocol: 'protocol', at: 'at', address: 'address' }, ({ loginEvents }) =>
+      loginEvents.lastLogins(call.operands[0] ?? ''),
     ),
 }
 
@@ -94,13 +126,13 @@ export const reportCommands: readonly Command[] = [...timeReports, lastLogin]
 async function printReport(
   call: Call,
   heading: Readonly<Record<string, string>>,
-  ask: (logins: LoginReports) => Promise<readonly object[]>,
+  ask: (database: Database) => Promise<readonly object[]>,
 ): Promise<ExitCode> {
   const config = openConfig(call)
   const { createDatabases } = await import('../database/open-database.js')
   const databases = createDatabases(config.settings, { warn: call.terminal.complain })
   try {
-    const rows = (await ask(databases.open(config.settings.database_url).loginEvents)) as Row[]
+    const rows = (await ask(databases.open(config.settings.database_url))) as Row[]
     const { login_events, last_login } = config.settings
     if (rows.length === 0 && login_events === 'none' && !last_login) {
       call.terminal.complain('nothing is kept: login_events is "none" and last_login is off')

@@ -10,8 +10,6 @@ export interface LoginReports {
   failures(sinceUnixSeconds: number, limit: number): Promise<FailureRow[]>
   /** Where failed logins came from, most of them first, and then successful ones. */
   addresses(sinceUnixSeconds: number, limit: number): Promise<AddressRow[]>
-  /** Logins of master users, the latest first. */
-  masters(sinceUnixSeconds: number, limit: number): Promise<MasterRow[]>
   /** When this user last logged in, by protocol. */
   lastLogins(user: string): Promise<LastLoginRow[]>
 }
@@ -29,15 +27,6 @@ export interface AddressRow {
   readonly logins: number
   readonly users: number
   readonly last: number
-}
-
-export interface MasterRow {
-  readonly at: number
-  readonly master: string
-  readonly user: string
-  readonly result: string
-  readonly protocol: string
-  readonly address: string
 }
 
 export interface LastLoginRow {
@@ -102,16 +91,6 @@ export function loginEventsIn(open: () => Promise<SqlDatabase>): LoginEvents {
       return rows.map(row => ({
         address: String(row.address),
         ...numbers(row, 'failures', 'logins', 'users', 'last'),
-      }))
-    },
-    masters: async (since, limit) => {
-      const rows = await ask(sql<Row>`
-        select at, master_user as master, username as user, result, protocol, remote_ip as address
-        from homing_login_events where at >= ${since} and master_user is not null
-        order by at desc, id desc limit ${sql.lit(limit)}`)
-      return rows.map(row => ({
-        ...numbers(row, 'at'),
-        ...texts(row, 'master', 'user', 'result', 'protocol', 'address'),
       }))
     },
     lastLogins: async user => {

@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { createDatabases } from '../../src/database/open-database.js'
+import { testSettings } from '../conformance/database/test-database.js'
 import { startHoming } from './homing.js'
 import { startMariadb, whyNoMariadb } from './mariadb-server.js'
 
@@ -57,7 +59,35 @@ t.test('logins are reported, and the last one is known', reason ? { skip: reason
   ])
   t.match(await rows('last-login', 'anna@x'), [{ protocol: 'imap', address: '192.0.2.1', at: /^20/ }])
   t.match(await report('failures'), /^user +failures +addresses +last\nanna@x +3 +1 +20[\d: -]+\nnobody@x +1/)
-  t.equal(await report('masters'), 'at  master  user  result  protocol  address\n')
+  const audit = createDatabases(testSettings)
+  t.teardown(() => audit.close())
+  const at = Math.floor(Date.now() / 1000) - 60
+  const use = {
+    at,
+    master: 'admin@x',
+    user: 'anna@x',
+    result: 'ok',
+    verifiedBy: 'caller',
+    protocol: 'imap',
+  } as const
+  await audit.open(url).masterUses.add([
+    { ...use, remoteIp: '192.0.2.9' },
+    { ...use, at: at - 90_000 },
+  ])
+  t.match(await rows('masters', '--since', '24h'), [
+    {
+      master: 'admin@x',
+      user: 'anna@x',
+      result: 'ok',
+      verified: 'caller',
+      protocol: 'imap',
+      address: '192.0.2.9',
+    },
+  ])
+  t.match(
+    await report('masters', '--since', '2 days'),
+    /^at +master +user +result +verified .*\n20.*admin@x.*\n20/,
+  )
   await t.rejects(report('failures', '--since', '5'), {
     code: 64,
     stderr: /--since: the time "5" has no unit/,
