@@ -5,6 +5,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import type { Body } from '../../policy/read-request.js'
 import type { Services } from '../services.js'
 import { createKeyCheck } from './caller.js'
+import { createAddressTrust } from './client-address.js'
 import type { Door } from './door.js'
 import { type CommandReply, policyCommands } from './policy-commands.js'
 
@@ -12,13 +13,22 @@ export const policyDoor: Door = {
   name: 'policy',
   listenSetting: 'policy_listen',
   secretSettings: ['policy_api_key'],
-  mount(app, { services, settings }) {
+  mount(app, { services, settings, trust }) {
+    const mayStateAddress = createAddressTrust(() => settings.trusted_networks, trust)
     const mayAsk = createKeyCheck(() => settings.policy_api_key)
     app.addHook('onRequest', async (request, reply) => {
       if (mayAsk(request.headers)) return
       return send(reply.header('www-authenticate', 'Basic realm="homing"'), {
         code: 401,
         body: { status: 'failure', reason: 'the key is missing or wrong' },
+      })
+    })
+    app.addHook('onRequest', async (request, reply) => {
+      // Whatever is asked here states the address of a client.
+      if (mayStateAddress(request.socket.remoteAddress)) return
+      return send(reply, {
+        code: 403,
+        body: { status: 'failure', reason: 'this caller is not among trusted_networks' },
       })
     })
     app.setErrorHandler(errorHandler(services))

@@ -32,7 +32,13 @@ function listsInMemory(): StoredLists {
   }
 }
 
-function openDoor(t: Test, { apiKey = '', allow }: { apiKey?: string; allow?: () => Promise<Verdict> } = {}) {
+interface DoorOptions {
+  readonly apiKey?: string
+  readonly allow?: () => Promise<Verdict>
+  readonly trustedNetworks?: readonly string[]
+}
+
+function openDoor(t: Test, { apiKey = '', allow, trustedNetworks = [] }: DoorOptions = {}) {
   const stored = listsInMemory()
   const policy: Policy = createPolicy(defaults, { clock: performance, lists: stored.lists })
   const bugs: unknown[] = []
@@ -50,7 +56,7 @@ function openDoor(t: Test, { apiKey = '', allow }: { apiKey?: string; allow?: ()
       metrics: async () => ({ contentType: 'text/plain', text: '' }),
       reportBug: (_where, error) => bugs.push(error),
     },
-    { ...settings, policy_api_key: apiKey },
+    { ...settings, policy_api_key: apiKey, trusted_networks: trustedNetworks },
     'tcp',
     undefined,
     policyDoor,
@@ -233,3 +239,15 @@ t.test('what is wrong is said as weakforced says it', async t => {
     t.match(answer.json(), { status: 'failure', reason: /./ })
   }
 })
+
+t.test(
+  'a caller outside trusted_networks is refused: what it asks states the address of a client',
+  async t => {
+    const outside = openDoor(t, { trustedNetworks: ['192.0.2.10'] })
+    const attempt = { login: 'anna', remote: '198.51.100.7', pwhash: '1234' }
+    t.match(await outside.ask('/?command=allow', attempt), { status: 403 })
+    t.match(await outside.ask('/?command=report', { ...attempt, success: false }), { status: 403 })
+    const inside = openDoor(t, { trustedNetworks: ['127.0.0.1'] })
+    t.match(await inside.ask('/?command=allow', attempt), { status: 200 })
+  },
+)
