@@ -127,7 +127,7 @@ t.test(
     const homing = await startHoming({
       database: { url, execute: sql => server.execute(sql, name) },
       caFile: authority.caFile,
-      config: `ssl = true\nssl_cert = "${certFile}"\nssl_key = "${keyFile}"\nauth_cache_size = "1M"\nlogin_events = "all"\ndict_listen = ["unix:${folder}/dict.sock"]\n`,
+      config: `ssl = true\nssl_cert = "${certFile}"\nssl_key = "${keyFile}"\nauth_cache_size = "1M"\nlogin_events = "all"\npolicy_check = true\ndict_listen = ["unix:${folder}/dict.sock"]\n`,
     })
     t.teardown(homing.close)
     await homing.addAccounts({
