@@ -91,7 +91,7 @@ const BETWEEN_CHANGES_MS = 250
 /** As `homing proxy-user set` does it, by the same functions, on the same two hosts as the copies. */
 function startAdmin(topology: Topology, truth: Truth): Admin {
   const databases = createDatabases(testSettings)
-  const accounts = databases.open(topology.databaseUrl).accounts('proxy_users', lower)
+  const accounts = databases.open(topology.databaseUrl).accounts('proxy_users', lower, 'test')
   const acknowledgedAt: number[] = []
   let failed = 0
   let isPaused = false
