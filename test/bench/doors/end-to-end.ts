@@ -47,7 +47,7 @@ const IN_FLIGHT = { connections: 8, perConnection: 8 }
  */
 const WORKERS = { sql: 4, door: 16 }
 
-/** How much of the reference of its version each door is to reach; checkpassword starts a program for every login. */
+/** How much of the reference of its version each door is to reach. checkpassword starts a program for each login. */
 const goals: Readonly<Partial<Record<Door, number>>> = {
   oauth2: 1.3,
   dict: 1.0,
@@ -125,14 +125,13 @@ async function dovecotsOf(
       files,
     })
     await load(dovecot, folder, { connections: 1, perConnection: 1 }, { warmupMs: 50, durationMs: 50 })
-    const goal = door && goals[door]
     const contender: Contender = {
       name,
-      ...(goal !== undefined && { goal: { of: sqlOf(major), atLeast: goal } }),
+      ...goalOf(door, major),
       processes: {
         dovecot: `${basename(dirname(dirname(dovecot.clientSocket)))}/dovecot.conf`,
         mariadb: `--port=${mariadb.port}`,
-        homing: 'homing.js serve --config',
+        homing: `serve --config ${folder}`,
       },
       load: timing => load(dovecot, folder, IN_FLIGHT, timing),
     }
@@ -146,13 +145,18 @@ async function dovecotsOf(
       `not measured: passdb sql of Dovecot ${major}, dovecot-mysql is not installed in "${found.root}/"`,
     )
   }
-  for (const door of doorsOf[major].filter(door => door in goals)) {
+  for (const door of doorsOf[major].filter(door => goals[door] !== undefined)) {
     for (const [cache, service] of Object.entries(services)) {
       const { config, files } = doorFiles(major, door, service)
       await add(`${major} ${door}, Homing's cache ${cache}`, config, files, door)
     }
   }
   return open
+}
+
+function goalOf(door: Door | undefined, major: Major): Pick<Contender, 'goal'> {
+  const atLeast = door && goals[door]
+  return atLeast === undefined ? {} : { goal: { of: sqlOf(major), atLeast } }
 }
 
 /** Its own cache off; the last word on what the files say. */
