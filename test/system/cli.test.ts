@@ -434,7 +434,8 @@ t.test('Ctrl-C under npm, which arrives twice, is one signal', async t => {
 
 t.test('an address that is taken is one sentence and exit code 69', async t => {
   const service = await serve([])
-  const taken = homing('serve', '--listen', addressIn(service.ready))
+  const other = ['--set', 'database_url=sqlite:./data/other.db']
+  const taken = homing('serve', '--listen', addressIn(service.ready), ...other)
   t.equal(taken.code, 69)
   t.match(taken.err, /^homing: cannot start: .*EADDRINUSE[^\n]*\n$/)
   await service.stop('SIGTERM')
