@@ -10,10 +10,11 @@ import { parseArgs } from 'node:util'
 import { cpuMicros } from './doors/cpu-time.js'
 import { endToEnd } from './doors/end-to-end.js'
 import type { Contender, Measurement } from './doors/measurement.js'
+import { policy } from './doors/policy.js'
 import type { LoadResult } from './load-result.js'
 
 /** One line each. */
-const measurements: readonly Measurement[] = [endToEnd]
+const measurements: readonly Measurement[] = [endToEnd, policy]
 
 const { values, positionals } = parseArgs({
   options: {
