@@ -1,9 +1,10 @@
 // What is particular to the dict doors, with a real Dovecot 2.3: masters, mechanisms, odd names, changed passwords and
 // long lists.
 
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { createAuthority } from './certificates.js'
 import type { Door } from './doors.js'
@@ -51,6 +52,8 @@ for (const door of ['dict', 'dict-verify'] as const) {
     await t.test('a name is data, whatever it looks like', t => names(t, site))
     await t.test('twenty thousand users are listed, each once', t => list(t, site))
     await t.test('no password is in a log', t => logs(t, site))
+    if (door === 'dict-verify')
+      await t.test('a key that does not tell of masters lets none in', t => maimedKey(t, site))
   })
 }
 
@@ -194,4 +197,22 @@ async function list(t: Test, { dovecot, database }: Site): Promise<void> {
 
 async function logs(t: Test, { dovecot, homing }: Site): Promise<void> {
   for (const text of [await dovecot.log(), await homing.log()]) t.notMatch(text, PASSWORD)
+}
+
+/** An operator has written the key anew, and left out what Homing needs to know a master by. */
+async function maimedKey(t: Test, { dovecot, imaps }: Site): Promise<void> {
+  const file = join(dirname(dovecot.mailFolderOutside), 'etc/dict-verify.conf.ext')
+  const text = await readFile(file, 'utf8')
+  await writeFile(file, text.replace('/master_user=%{master_user}', ''))
+  await dovecot.doveadm('reload')
+  const login = (name: string, password: string) => imapAnswer(imaps, { user: `${name}@dict.test`, password })
+  for (let tries = 0; tries < 50 && !(await login('local', PASSWORD)).startsWith('OK'); tries++)
+    await sleep(100)
+  const mark = await dovecot.logMark()
+  for (const name of ['local', 'proxied']) {
+    const answer = await imapAnswer(imaps, { user: `${name}@dict.test*boss`, password: MASTER_PASSWORD })
+    t.match(answer, /^NO \[CONTACTADMIN\]/, name)
+  }
+  t.notMatch((await dovecot.log()).slice(mark), /Login: user|Logged in/)
+  t.equal(await login('local', 'wrong'), REFUSED)
 }
