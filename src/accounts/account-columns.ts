@@ -107,3 +107,23 @@ export function columnsByName(columns: AccountColumnTable): ReadonlyMap<string, 
 export function importableColumns(columns: AccountColumnTable): ReadonlySet<string> {
   return new Set(['user', 'password', ...columnsByName(columns).keys()])
 }
+
+const listOption = (column: string, value: string, description: string): AccountColumn => ({
+  column,
+  value,
+  description: `${description}; empty: unlimited`,
+  read: textOrNull,
+})
+
+export const masterUserColumns: AccountColumnTable = {
+  domains: listOption('domains', 'LIST', 'whose users he may be: example.org, *.example.com'),
+  protocols: listOption('protocols', 'LIST', 'by which protocols: imap, pop3, sieve …'),
+  'allow-nets': listOption('allow_nets', 'LIST', 'from which networks: 192.0.2.0/24, 2001:db8::/32'),
+  'allow-real-nets': listOption(
+    'allow_real_nets',
+    'LIST',
+    'over which connections: the proxies, for a master of a backend',
+  ),
+  expires: listOption('expires', 'DATE', 'until when: 2027-01-31 to its end, or a time in UTC'),
+  active: { ...active, column: 'masteradmin' },
+}

@@ -2,11 +2,13 @@
 
 import type { AccountTableName } from '../database/accounts.js'
 import { checkFields } from '../model/field-firewall.js'
+import { limitFault, type MasterLimit } from '../model/master-limits.js'
 import { proxyFields } from '../routing/proxy-fields.js'
 import {
   type AccountColumnTable,
   type AccountValues,
   localUserColumns,
+  masterUserColumns,
   proxyUserColumns,
 } from './account-columns.js'
 
@@ -21,6 +23,10 @@ export interface AccountKind {
   readonly passwordIsOptional: boolean
   /** What is wrong with an account as a whole. */
   readonly check: (account: AccountValues) => string | undefined
+  /** Whether only a password that is slow to guess will do: whoever knows it can read all mail. */
+  readonly needsSlowHash?: boolean
+  /** Whether an account has a password of another server beside its own. */
+  readonly hasBackendPassword?: boolean
 }
 
 /** Users whose mail lies on another server. */
@@ -30,6 +36,7 @@ export const proxyUser: AccountKind = {
   columns: proxyUserColumns,
   required: ['host'],
   passwordIsOptional: true,
+  hasBackendPassword: true,
   check: whatIsWrongWithRoute,
 }
 
@@ -43,7 +50,18 @@ export const localUser: AccountKind = {
   check: whatIsWrongWithHome,
 }
 
-export const accountKinds: readonly AccountKind[] = [proxyUser, localUser]
+/** Users who may be other users. */
+export const masterUser: AccountKind = {
+  command: 'master-user',
+  table: 'master_users',
+  columns: masterUserColumns,
+  required: [],
+  passwordIsOptional: false,
+  needsSlowHash: true,
+  check: whatIsWrongWithLimits,
+}
+
+export const accountKinds: readonly AccountKind[] = [proxyUser, localUser, masterUser]
 
 const protocols = ['imap', 'pop3', 'lmtp', 'submission', 'sieve']
 
@@ -66,4 +84,23 @@ function whatIsWrongWithHome(account: AccountValues): string | undefined {
   })
   const checked = checkFields(new Map(fields))
   return 'stopped' in checked ? checked.stopped : undefined
+}
+
+/** Column → what it is called where it limits. */
+const limits: Readonly<Record<string, MasterLimit>> = {
+  domains: 'master_domains',
+  protocols: 'master_protocols',
+  allow_nets: 'allow_nets',
+  allow_real_nets: 'allow_real_nets',
+  expires: 'master_expires',
+}
+
+/** A limit that cannot be read refuses every login. */
+function whatIsWrongWithLimits(account: AccountValues): string | undefined {
+  for (const [column, limit] of Object.entries(limits)) {
+    const value = account[column] ?? null
+    const fault = value === null ? undefined : limitFault(limit, String(value))
+    if (fault !== undefined) return `--${column.replaceAll('_', '-')} ${fault}`
+  }
+  return undefined
 }

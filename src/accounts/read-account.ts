@@ -3,6 +3,7 @@
 import type { BulkAccount } from '../database/bulk-accounts.js'
 import { storedPasswordProblem } from '../database/stored-password-problem.js'
 import type { UsernameRules } from '../model/username.js'
+import { tooFastToGuess } from '../password/hash-strength.js'
 import { readStoredPassword } from '../password/stored-password.js'
 import { type AccountColumn, type AccountValues, columnsByName } from './account-columns.js'
 import type { AccountKind } from './account-kinds.js'
@@ -41,7 +42,10 @@ export function readFields(
   const text = texts.get('password')
   if (text === undefined) return { values }
   const password = readHash(text, kind.passwordIsOptional)
-  return 'wrong' in password ? password : { values: { ...values, password: password.stored } }
+  if ('wrong' in password) return password
+  const fault = kind.needsSlowHash && password.stored ? tooFastToGuess(password.stored) : undefined
+  if (fault !== undefined) return { wrong: `has a hash that cannot be used: ${fault}` }
+  return { values: { ...values, password: password.stored } }
 }
 
 const columnOf = ({ columns }: AccountKind, option: string): string => columns[option]?.column ?? option

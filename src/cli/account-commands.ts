@@ -9,6 +9,7 @@ import type { AccountKind } from '../accounts/account-kinds.js'
 import { accountPasswordOptions, readNewPassword } from './account-password.js'
 import { type Call, type Command, CommandError, type CommandOptions, UsageError } from './command.js'
 import { type ExitCode, exitCode } from './exit-code.js'
+import { readPasswordFrom } from './read-password.js'
 import { useAccounts, withAccounts } from './use-accounts.js'
 
 /** What a kind of account has besides on the command line. */
@@ -34,13 +35,27 @@ const importOptions = {
   },
 } as const
 
+const backendPasswordOptions = {
+  'pass-fd': {
+    type: 'string',
+    value: 'N',
+    description:
+      'read the password for the backend from file descriptor N: of --master, or of the user there',
+  },
+  'no-pass': { type: 'boolean', description: 'the backend is given the password that the client gave' },
+} as const
+
 const oneUser = { operands: 'USER', operandCount: { minimum: 1, maximum: 1 } } as const
 
 /** The commands of a kind of account. */
 export function accountCommands(kind: CommandedKind): Command[] {
   const { command, columns, examples, passwordIsOptional } = kind
   const what = command.replace('-', ' ')
-  const settable = { ...columnOptions(columns), ...accountPasswordOptions }
+  const settable = {
+    ...columnOptions(columns),
+    ...accountPasswordOptions,
+    ...(kind.hasBackendPassword ? backendPasswordOptions : {}),
+  }
   const askForPassword = {
     'ask-password': { type: 'boolean', description: 'ask for a password, or read it from stdin' },
   } as const
@@ -113,12 +128,13 @@ async function addAccount(call: Call, kind: AccountKind): Promise<ExitCode> {
   const missing = kind.required.find(option => call.text(option) === undefined)
   if (missing !== undefined) throw new UsageError(`${kind.command} add needs --${missing}`)
   refuse(kind.check(values))
+  const pass = await readBackendPassword(call, kind)
   return useAccounts(call, kind.table, async (accounts, user) => {
     // Asked before the password, so that nobody types one for nothing.
     if ((await accounts.show(user)) !== 'not_found') throw exists(kind, user)
     const password =
-      kind.passwordIsOptional && !wantsPassword(call) ? null : await readNewPassword(call, user)
-    if ((await accounts.add(user, { ...values, password })) === 'exists') throw exists(kind, user)
+      kind.passwordIsOptional && !wantsPassword(call) ? null : await readNewPassword(call, user, kind)
+    if ((await accounts.add(user, { ...values, ...pass, password })) === 'exists') throw exists(kind, user)
     return said(call, 'added', user)
   })
 }
@@ -128,14 +144,20 @@ async function setAccount(call: Call, kind: AccountKind): Promise<ExitCode> {
   const takesAway = kind.passwordIsOptional && call.flag('no-password')
   if (takesAway && wantsPassword(call))
     throw new UsageError('a password and --no-password contradict each other')
-  if (Object.keys(values).length === 0 && !takesAway && !wantsPassword(call)) {
+  const pass = await readBackendPassword(call, kind)
+  if (Object.keys({ ...values, ...pass }).length === 0 && !takesAway && !wantsPassword(call)) {
     throw new UsageError(`${kind.command} set needs something to change`)
   }
   return useAccounts(call, kind.table, async (accounts, user) => {
     const before = theOne(await accounts.show(user), kind, user)
     refuse(kind.check({ ...before.values, ...values }))
-    const password = takesAway ? null : wantsPassword(call) ? await readNewPassword(call, user) : undefined
-    theOne(await accounts.set(user, password === undefined ? values : { ...values, password }), kind, user)
+    const password = takesAway
+      ? null
+      : wantsPassword(call)
+        ? await readNewPassword(call, user, kind)
+        : undefined
+    const changed = { ...values, ...pass, ...(password !== undefined && { password }) }
+    theOne(await accounts.set(user, changed), kind, user)
     return said(call, 'changed', user)
   })
 }
@@ -180,6 +202,22 @@ function readColumns(call: Call, { columns }: AccountKind): AccountValues {
     values.push([column, result.value])
   }
   return Object.fromEntries(values)
+}
+
+/** The column `pass`, if it is to change. */
+async function readBackendPassword(
+  call: Call,
+  { hasBackendPassword }: AccountKind,
+): Promise<{ readonly pass?: string | null }> {
+  if (!hasBackendPassword) return {}
+  if (call.flag('no-pass')) {
+    if (call.text('pass-fd') !== undefined)
+      throw new UsageError('--pass-fd and --no-pass contradict each other')
+    return { pass: null }
+  }
+  const fd = call.text('pass-fd')
+  if (fd === undefined) return {}
+  return { pass: (await readPasswordFrom(fd, '--pass-fd')).reveal().toString('utf8') }
 }
 
 function wantsPassword(call: Call): boolean {

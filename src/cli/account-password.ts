@@ -20,11 +20,28 @@ export const accountPasswordOptions: CommandOptions = {
 }
 
 /** The value to store. */
-export async function readNewPassword(call: Call, user: string): Promise<string> {
+export async function readNewPassword(
+  call: Call,
+  user: string,
+  { needsSlowHash = false }: { readonly needsSlowHash?: boolean } = {},
+): Promise<string> {
   const given = call.text('password-hash')
-  if (given !== undefined) return checkedHash(given)
-  const password = await readPassword(call, { isNew: true })
-  return hashPassword(call.text('scheme') ?? DEFAULT_SCHEME, password, { user })
+  const stored =
+    given !== undefined
+      ? await checkedHash(given)
+      : await hashPassword(call.text('scheme') ?? DEFAULT_SCHEME, await readPassword(call, { isNew: true }), {
+          user,
+        })
+  if (needsSlowHash) await refuseFast(stored)
+  return stored
+}
+
+async function refuseFast(stored: string): Promise<void> {
+  const { tooFastToGuess } = await import('../password/hash-strength.js')
+  const fault = tooFastToGuess(stored)
+  if (fault !== undefined) {
+    throw new CommandError(exitCode.badData, `${fault}; take SHA512-CRYPT, BLF-CRYPT or ARGON2ID`)
+  }
 }
 
 /** A hash that could never be compared would lock its user out at the next login. */

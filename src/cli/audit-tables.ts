@@ -1,6 +1,6 @@
 // Reads every password of some tables once, and says what they are: never what they hold.
 
-import { strengthOf } from '../password/hash-strength.js'
+import { type HashStrength, strengthClass, strengthOf } from '../password/hash-strength.js'
 import type { PasswordSettings } from '../password/password-settings.js'
 import { withDefaultScheme } from '../password/stored-password.js'
 import { limitsOf } from '../password/verify-password.js'
@@ -13,6 +13,8 @@ import type { Terminal } from './terminal.js'
 export interface HashAudit {
   readonly tables: readonly TableAudit[]
   readonly weakest: readonly WeakAccount[]
+  /** Of master passdbs: too fast to guess for accounts that open all others. */
+  readonly weak_masters: readonly WeakAccount[]
   /** What a login could not read either; empty when each was printed as it was found. */
   readonly unreadable: readonly UnreadablePassword[]
   /** How many more there are than `unreadable` lists. */
@@ -60,13 +62,27 @@ export async function auditTables(
     else leftOut++
   }
   const audits: TableAudit[] = []
-  for (const table of tables) audits.push(await auditTable(table, weakest, found, options))
-  return { tables: audits, weakest: weakest.accounts, unreadable, unreadable_left_out: leftOut }
+  const weakMasters: WeakAccount[] = []
+  for (const table of tables) {
+    const see = (user: string, { class: hardness, scheme, cost }: HashStrength) => {
+      if (table.isMaster && hardness < strengthClass.rounds && weakMasters.length < LISTED_LIMIT)
+        weakMasters.push({ table: table.table, user, scheme, cost })
+    }
+    audits.push(await auditTable(table, weakest, see, found, options))
+  }
+  return {
+    tables: audits,
+    weakest: weakest.accounts,
+    weak_masters: weakMasters,
+    unreadable,
+    unreadable_left_out: leftOut,
+  }
 }
 
 async function auditTable(
   { database, table, passdb, defaultScheme, accounts }: AuditedTable,
   weakest: WeakestAccounts,
+  see: (user: string, strength: HashStrength) => void,
   found: (password: UnreadablePassword) => Promise<void>,
   { settings, terminal }: AuditOptions,
 ): Promise<TableAudit> {
@@ -87,6 +103,7 @@ async function auditTable(
       if (strength.kind === 'strength') {
         census.count(domain, strength)
         weakest.see(table, user, strength)
+        see(user, strength)
       } else {
         unreadable++
         census.count(domain, 'unreadable')

@@ -14,6 +14,8 @@ export interface AuditedTable {
   /** Of a value without {SCHEME}. */
   readonly defaultScheme: string
   readonly accounts: AccountTable
+  /** Whoever is in it can be everybody. */
+  readonly isMaster: boolean
 }
 
 interface SqlOptions {
@@ -41,12 +43,20 @@ export function auditedTables(config: HomingConfig, databases: Databases): Audit
       columns.domain,
       columns.password,
       defaultScheme,
+      settings.master,
     ])
     if (known.has(key)) continue
     known.add(key)
     const database = databases.open(url)
     const accounts = database.accountTable({ table: given.table, columns, normalise: normaliseStored })
-    tables.push({ database: database.name, table: given.table, passdb: name, defaultScheme, accounts })
+    tables.push({
+      database: database.name,
+      table: given.table,
+      passdb: name,
+      defaultScheme,
+      accounts,
+      isMaster: settings.master,
+    })
   }
   return tables
 }

@@ -14,6 +14,7 @@ import { hashAudit } from './hash-audit.js'
 import { commandHelp, overview } from './help.js'
 import { helpCommand } from './help-command.js'
 import { localUserCommands } from './local-user.js'
+import { masterUserCommands } from './master-user.js'
 import { migrate } from './migrate.js'
 import { ConfigProblems } from './open-config.js'
 import { type OptionValues, parseCommandLine } from './parse-command-line.js'
@@ -32,6 +33,7 @@ export const commands: readonly Command[] = [
   user,
   ...proxyUserCommands,
   ...localUserCommands,
+  ...masterUserCommands,
   ...cacheCommands,
   pw,
   hashAudit,

@@ -3,7 +3,7 @@ import { type ConfigProblem, formatProblem } from '../config/config-problem.js'
 import { databaseUrls } from '../config/database-urls.js'
 import type { HomingConfig } from '../config/program-schema.js'
 import { DatabaseError } from '../database/database-error.js'
-import type { Database } from '../database/open-database.js'
+import type { Database, Databases } from '../database/open-database.js'
 import { ConfigError } from '../model/config-error.js'
 import { createUsernameRules } from '../model/username.js'
 import type { Call, Command } from './command.js'
@@ -51,7 +51,7 @@ async function rehearse(config: HomingConfig): Promise<Findings> {
     try {
       const databases = databaseUrls(config).map(url => engine.databases.open(url))
       const found = await Promise.all(databases.map(database => lookAtRows(database, config)))
-      return { problems: [], warnings: found.flat() }
+      return { problems: [], warnings: [...found.flat(), ...(await weakMasters(config, engine.databases))] }
     } finally {
       await engine.close()
     }
@@ -59,6 +59,17 @@ async function rehearse(config: HomingConfig): Promise<Findings> {
     if (!(error instanceof ConfigError)) throw error
     return { problems: [{ source: 'configuration', wrong: error.message }], warnings: [] }
   }
+}
+
+async function weakMasters(config: HomingConfig, databases: Databases): Promise<readonly ConfigProblem[]> {
+  const { findWeakMasters } = await import('./weak-masters.js')
+  const weak = await findWeakMasters(config, databases, ROWS_SHOWN)
+  return weak.map(({ table, user, fault }) => ({
+    source: 'database',
+    key: `${table} ${user}`,
+    wrong: fault,
+    right: 'homing master-user set USER --ask-password',
+  }))
 }
 
 /** More lines than this help nobody. */

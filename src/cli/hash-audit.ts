@@ -55,11 +55,17 @@ function readCount(text: string | undefined): number {
 const unreadableLine = ({ table, user, reason }: UnreadablePassword): string =>
   `${table} ${visible(user)}: cannot be read: ${reason}`
 
-function report({ tables, weakest }: HashAudit): string {
+function report({ tables, weakest, weak_masters: masters }: HashAudit): string {
   const lines = tables.flatMap(tableLines)
   if (weakest.length > 0) {
     lines.push('weakest accounts:')
     for (const { table, user, scheme, cost } of weakest) {
+      lines.push(`  ${visible(user)} (${table}): ${nameOf(scheme, cost)}`)
+    }
+  }
+  if (masters.length > 0) {
+    lines.push('master users that are too fast to guess, who can read all mail:')
+    for (const { table, user, scheme, cost } of masters) {
       lines.push(`  ${visible(user)} (${table}): ${nameOf(scheme, cost)}`)
     }
   }

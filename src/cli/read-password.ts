@@ -20,18 +20,18 @@ const CR = 0x0d
 /** One password. A new one is asked for twice, so that a slip of the finger locks nobody out. */
 export async function readPassword(call: Call, { isNew }: { isNew: boolean }): Promise<Password> {
   const fd = call.text('password-fd')
-  const bytes = await (fd !== undefined
-    ? readFirstLine(descriptor(fd))
-    : process.stdin.isTTY
-      ? askFor(isNew)
-      : readFirstLine(0))
+  if (fd !== undefined) return readPasswordFrom(fd, '--password-fd')
+  const bytes = await (process.stdin.isTTY ? askFor(isNew) : readFirstLine(0))
   if (bytes.length === 0) throw new CommandError(exitCode.badData, 'the password is empty')
   return new Password(bytes)
 }
 
-function descriptor(text: string): number {
-  if (!/^[0-9]{1,9}$/.test(text)) throw new UsageError('--password-fd takes the number of a file descriptor')
-  return Number(text)
+/** The first line of a file descriptor, which the option names. */
+export async function readPasswordFrom(fd: string, option: string): Promise<Password> {
+  if (!/^[0-9]{1,9}$/.test(fd)) throw new UsageError(`${option} takes the number of a file descriptor`)
+  const bytes = await readFirstLine(Number(fd))
+  if (bytes.length === 0) throw new CommandError(exitCode.badData, 'the password is empty')
+  return new Password(bytes)
 }
 
 /** Up to the first line break or the end: `printf secret |` and `echo secret |` give the same password. */

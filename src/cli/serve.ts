@@ -40,7 +40,26 @@ async function runService(call: Call): Promise<ExitCode> {
   if (!hangsUp) process.on('SIGHUP', () => hangUp(service, sources))
   process.on('SIGUSR2', () => service.logCacheStatistics())
   if (demo) say(guideOf(service, config))
+  if (config.passdbs.some(({ settings }) => settings.master)) void warnOfWeakMasters(call, config, service)
   return stopped(service, config)
+}
+
+const MASTERS_NAMED = 20
+
+/** Beside the first logins; who cannot be warned of now is named by config check and hash-audit. */
+async function warnOfWeakMasters(
+  { terminal }: Call,
+  config: HomingConfig,
+  { engine }: Service,
+): Promise<void> {
+  try {
+    const { findWeakMasters } = await import('./weak-masters.js')
+    for (const { table, user, fault } of await findWeakMasters(config, engine.databases, MASTERS_NAMED)) {
+      terminal.complain(`warning: ${table} ${JSON.stringify(user)}: ${fault}`)
+    }
+  } catch (cause) {
+    terminal.complain(`warning: the master users could not be looked at: ${String(cause)}`)
+  }
 }
 
 /** From here on nobody depends on stdout: a full disk or a pipe without a reader ends a command, and not a service. */

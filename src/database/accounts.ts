@@ -92,7 +92,15 @@ const fields: Readonly<Record<AccountTableName, readonly string[]>> = {
     'sieve_port',
   ],
   local_users: ['password', 'home', 'uid', 'gid', 'active'],
-  master_users: ['password', 'masteradmin'],
+  master_users: [
+    'password',
+    'masteradmin',
+    'domains',
+    'protocols',
+    'allow_nets',
+    'allow_real_nets',
+    'expires',
+  ],
 }
 
 const done = { add: 'added', set: 'changed', delete: 'deleted' } as const

@@ -43,6 +43,13 @@ export interface MasterUserRow {
   domain_name: string
   password: string | null
   masteradmin: Generated<number>
+  /** Limits; NULL: none. Lists are split at spaces and commas. */
+  domains: string | null
+  protocols: string | null
+  allow_nets: string | null
+  allow_real_nets: string | null
+  /** A date, or a time in UTC. */
+  expires: string | null
 }
 
 export interface MigrationRow {

@@ -42,6 +42,26 @@ export function strengthOf(stored: string, limits: HashLimits): HashStrength | R
 export const compareStrength = (a: HashStrength, b: HashStrength): number =>
   a.class - b.class || a.work - b.work
 
+/**
+ * What is wrong with a stored value for the accounts that open all others: whoever gets it can try passwords by the
+ * million a second, or it cannot be read. Undefined when each try costs.
+ */
+export function tooFastToGuess(stored: string): string | undefined {
+  const strength = strengthOf(stored, withoutLimits)
+  if (strength.kind === 'refused') return strength.reason
+  return strength.class < strengthClass.rounds
+    ? `${strength.scheme} is too fast to guess for a master user`
+    : undefined
+}
+
+/** How much a login may cost is not the question. */
+const withoutLimits: HashLimits = {
+  maxRounds: Number.MAX_SAFE_INTEGER,
+  maxBcryptCost: 31,
+  maxPasses: Number.MAX_SAFE_INTEGER,
+  memoryBytes: Number.MAX_SAFE_INTEGER,
+}
+
 type Readable = Exclude<Comparison, Refused>
 
 function describe(scheme: string, comparison: Readable): HashStrength {

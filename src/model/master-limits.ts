@@ -1,13 +1,20 @@
 // How far a master user's power goes: whose mailboxes, by which protocols, from where, and until when. Pure.
 
-import type { AuthRequest } from '../model/auth-request.js'
-import type { ExtraFields } from '../model/extra-fields.js'
-import { isWithinNetworks, parseNetwork } from '../model/networks.js'
-import { domainPart } from '../model/variable-filters.js'
-import { matchesWildcard } from '../model/wildcard.js'
+import type { AuthRequest } from './auth-request.js'
+import type { ExtraFields } from './extra-fields.js'
+import { isWithinNetworks, parseNetwork } from './networks.js'
+import { domainPart } from './variable-filters.js'
+import { matchesWildcard } from './wildcard.js'
 
 /** Fields of a master passdb that act here; nobody outside sees them. */
 export const limitFields: readonly string[] = ['master_domains', 'master_protocols', 'master_expires']
+
+export type MasterLimit =
+  | 'allow_nets'
+  | 'allow_real_nets'
+  | 'master_domains'
+  | 'master_protocols'
+  | 'master_expires'
 
 /** `malformed`: what is stored says nothing that can be obeyed, and must never read as "unlimited". */
 export type LimitVerdict = undefined | { readonly refused: string } | { readonly malformed: string }
@@ -37,10 +44,7 @@ export function checkMasterDomain(fields: ExtraFields, loginUser: string): Limit
 }
 
 /** What is wrong with a limit as it is stored, as half a sentence; undefined when it can be obeyed. */
-export function limitFault(
-  name: 'allow_nets' | 'allow_real_nets' | 'master_domains' | 'master_protocols' | 'master_expires',
-  value: string,
-): string | undefined {
+export function limitFault(name: MasterLimit, value: string): string | undefined {
   if (name === 'master_expires') {
     return expiryOf(value) === undefined
       ? 'is no date (2027-01-31, or 2027-01-31 18:00:00 in UTC)'

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { checkMasterLimits, expiryOf } from '../../../src/auth/master-limits.js'
 import type { AuthRequest } from '../../../src/model/auth-request.js'
+import { checkMasterLimits, expiryOf } from '../../../src/model/master-limits.js'
 
 const request: AuthRequest = {
   user: 'admin@example.org',
