@@ -133,6 +133,10 @@ function suite(t: Test, database: () => Promise<EmptyDatabase | undefined>): voi
     for (const [body, message] of cases) {
       t.match(await ask('POST', 'proxy-users', body), { status: 422, body: { error: 'wrong', message } })
     }
+    const weak = { user: 'admin', password: '{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=' }
+    t.match(await ask('POST', 'master-users', weak), { status: 422, body: { message: /cannot be used/ } })
+    const limited = { user: 'admin', clear_password: 'a long one', domains: 'example.org' }
+    t.match(await ask('POST', 'master-users', limited), { status: 201, body: { domains: 'example.org' } })
     const reader = { authorization: 'Bearer read' }
     t.match(await ask('POST', 'proxy-users', { user: 'anna', host: 'x' }, reader), { status: 403 })
     t.match(await ask('GET', 'proxy-users/anna', undefined, reader), { status: 404 })
