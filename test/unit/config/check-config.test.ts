@@ -41,6 +41,16 @@ t.test('what is no address to listen on is refused, and so is nowhere', async t 
   t.match(check('listen = []').problems, [/listen: there is no address to answer on/])
 })
 
+t.test('the dict protocol is spoken on unix sockets only', async t => {
+  const problems = (list: string) => check(`dict_listen = ${list}`, 0o600, programSchema).problems
+  t.same(problems('["unix:/run/homing/dict.sock"]'), [])
+  t.match(problems('["127.0.0.1:8081"]'), [
+    /dict_listen: "127\.0\.0\.1:8081" is no unix socket \(right: "unix:\/run\/homing\/dict\.sock"\)/,
+  ])
+  t.match(problems('["/run/homing/dict.sock"]'), [/dict_listen: /])
+  t.match(problems('["unix:"]'), [/dict_listen: "unix:" has no path/])
+})
+
 t.test('a database URL that means nothing is refused, without its password', async t => {
   t.match(check('database_url = "postgres://db/mail"').problems, [/database_url: unknown kind "postgres"/])
   const { problems } = check('database_url = "mysql://u:s3cret@db:99999/mail"')
