@@ -4,6 +4,7 @@ import { doors } from '../protocols/http/doors.js'
 import { findChainFaults } from './check-chain.js'
 import { findDatabaseFaults } from './check-databases.js'
 import { findDictFaults } from './check-dict.js'
+import { findMasterFaults } from './check-masters.js'
 import { asksForCertificates, findTlsFaults, findTlsWarnings } from './check-tls.js'
 import type { Config, ConfigSchema } from './config.js'
 import type { ConfigProblem } from './config-problem.js'
@@ -28,6 +29,7 @@ export interface Surroundings {
 export function checkConfig(config: Config, schema: ConfigSchema, surroundings: Surroundings): Findings {
   const placed = placedSettings(config, schema)
   const chain = findChainFaults(config)
+  const masters = findMasterFaults(config)
   return {
     problems: [
       ...noAddress(config),
@@ -36,11 +38,13 @@ export function checkConfig(config: Config, schema: ConfigSchema, surroundings: 
       ...findDictFaults(config),
       ...secretsInFlags(placed),
       ...chain.problems,
+      ...masters.problems,
       ...findDatabaseFaults(placed),
       ...findTlsFaults(config),
     ],
     warnings: [
       ...chain.warnings,
+      ...masters.warnings,
       ...readableSecrets(placed, surroundings),
       ...tinyCache(config),
       ...findTlsWarnings(config),
