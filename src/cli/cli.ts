@@ -11,6 +11,7 @@ import { configCheck } from './config-check.js'
 import { configDump } from './config-dump.js'
 import { type ExitCode, exitCode } from './exit-code.js'
 import { hashAudit } from './hash-audit.js'
+import { health } from './health.js'
 import { commandHelp, overview } from './help.js'
 import { helpCommand } from './help-command.js'
 import { localUserCommands } from './local-user.js'
@@ -27,6 +28,7 @@ import { user } from './user.js'
 
 export const commands: readonly Command[] = [
   serve,
+  health,
   migrate,
   authTest,
   authLookup,
