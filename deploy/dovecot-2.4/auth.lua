@@ -7,13 +7,11 @@
 local url = 'http://127.0.0.1:8080'
 local token = '' -- Homing's api_token; then: chown root:dovecot auth.lua; chmod 640 auth.lua
 
-local is_dovecot_24, client, listing_client -- set by script_init
+local is_dovecot_24 -- set by script_init
 
 -- What differs between the versions: 2.3 takes milliseconds as numbers, 2.4 setting values as text.
 --
--- One question is over after 4.5 seconds, long before Dovecot gives up on it (60). The back-off after a refused
--- connection grows to half a second and not, as by default, to a minute: else logins stay away that long after
--- Homing is back.
+-- One question is over after 4.5 seconds, long before Dovecot gives up on it (60).
 local function client_options(request_msecs, total_msecs)
   if is_dovecot_24 then
     return {
@@ -21,7 +19,6 @@ local function client_options(request_msecs, total_msecs)
       request_timeout = request_msecs .. 'ms',
       request_absolute_timeout = total_msecs .. 'ms',
       request_max_attempts = '2',
-      connect_backoff_max_time = '500ms',
       max_idle_time = '60s',
       auto_redirect = 'no',
       user_agent = 'dovecot-2.4 auth.lua',
@@ -32,11 +29,26 @@ local function client_options(request_msecs, total_msecs)
     request_timeout_msecs = request_msecs,
     request_absolute_timeout_msecs = total_msecs,
     max_attempts = 2,
-    connect_backoff_max_time_msecs = 500,
     max_idle_time_msecs = 60000,
     no_auto_redirect = true,
     user_agent = 'dovecot-2.3 auth.lua',
   }
+end
+
+-- Milliseconds for one try and for all of them.
+local patience = { question = { once = 2000, all = 4500 }, list = { once = 30000, all = 30000 } }
+
+-- After each refused connection Dovecot's HTTP client waits twice as long as before: for up to a minute in 2.3, for ever
+-- longer in 2.4, whatever its setting for that says, and logins would stay away as long after Homing is back. It forgets
+-- that when no client is left that knows the address: so all are given up when one has not reached Homing.
+local clients = {}
+
+local function client_for(what)
+  if not clients[what] then
+    collectgarbage()
+    clients[what] = dovecot.http.client(client_options(patience[what].once, patience[what].all))
+  end
+  return clients[what]
 end
 
 -- Dovecot 2.4 hands over lua_settings, an empty table if there are none; 2.3 hands over nothing.
@@ -44,8 +56,6 @@ function script_init(settings)
   is_dovecot_24 = settings ~= nil
   url = (settings and settings.url) or url
   token = (settings and settings.token) or token
-  client = dovecot.http.client(client_options(2000, 4500))
-  listing_client = dovecot.http.client(client_options(30000, 30000))
   return 0
 end
 
@@ -85,8 +95,8 @@ local function question(req, password)
 end
 
 -- Sends one request; returns the payload of a 200 and throws for everything else.
-local function send(http, method, path, body)
-  local request = http:request({ url = url .. path, method = method })
+local function send(what, method, path, body)
+  local request = client_for(what):request({ url = url .. path, method = method })
   request:add_header('Accept', 'text/x-dovecot-fields')
   if token ~= '' then request:add_header('Authorization', 'Bearer ' .. token) end
   if body then
@@ -99,6 +109,7 @@ local function send(http, method, path, body)
   local asked_at = os.time()
   local response = request:submit()
   if response:status() ~= 200 then
+    if response:status() >= 9000 then clients = {} end -- Dovecot's own codes: nobody answered
     error('Homing did not answer: ' .. response:status() .. ' ' .. (response:reason() or ''), 0)
   end
   local payload = response:payload()
@@ -150,7 +161,7 @@ end
 -- Asks and maps Homing's word to Dovecot's; a word that is not in the table is an internal failure.
 -- Returns the code and, as both versions want it, a table for OK and text for everything else.
 local function ask(req, path, password, codes, internal_failure)
-  local done, answer = pcall(function() return parse(send(client, 'POST', path, question(req, password))) end)
+  local done, answer = pcall(function() return parse(send('question', 'POST', path, question(req, password))) end)
   if not done then
     req:log_error(tostring(answer))
     return internal_failure, 'internal failure'
@@ -239,7 +250,7 @@ end
 -- All users, one a line; an empty line ends them. Without it the list broke off, and half a list must not pass
 -- for a whole one: throwing makes Dovecot's iteration fail.
 function auth_userdb_iterate()
-  local payload = send(listing_client, 'GET', '/v1/userdb/users')
+  local payload = send('list', 'GET', '/v1/userdb/users')
   local lines = payload:match('^(.*\n)\n$') or payload:match('^()\n$') and ''
   if not lines or lines:find('^\n') or lines:find('\n\n', 1, true) then
     error('the list of users broke off', 0)
