@@ -7,6 +7,7 @@ import { type Call, type Command, CommandError } from './command.js'
 import { addDemoUsers, demoGuide, refuseDemoElsewhere } from './demo.js'
 import { type ExitCode, exitCode } from './exit-code.js'
 import { openConfig, readConfig } from './open-config.js'
+import { type Systemd, systemdOf } from './systemd.js'
 
 export const serve: Command = {
   name: 'serve',
@@ -37,11 +38,13 @@ async function runService(call: Call): Promise<ExitCode> {
   if (demo) await addDemoUsers(service.engine.database, config.settings)
   const say = sayOnly(call)
   say(readyLine(call, config, service))
-  if (!hangsUp) process.on('SIGHUP', () => hangUp(service, sources))
+  const systemd = systemdOf(call.terminal.environment, warning => console.error(`warning: ${warning}`))
+  if (!hangsUp) process.on('SIGHUP', () => hangUp(service, sources, systemd))
   process.on('SIGUSR2', () => service.logCacheStatistics())
   if (demo) say(guideOf(service, config))
   if (config.passdbs.some(({ settings }) => settings.master)) void warnOfWeakMasters(call, config, service)
-  return stopped(service, config)
+  void systemd.ready()
+  return stopped(service, config, systemd)
 }
 
 const MASTERS_NAMED = 20
@@ -73,8 +76,13 @@ function guideOf({ addresses }: Service, { settings }: HomingConfig): string {
 }
 
 /** The new settings first: what is asked from now on is asked and kept by them. */
-function hangUp(service: Service, sources: Call): void {
-  void service.reload(readConfig(sources)).finally(() => service.flushCache())
+function hangUp(service: Service, sources: Call, systemd: Systemd): void {
+  void systemd.reloading()
+  const done = () => {
+    service.flushCache()
+    void systemd.ready()
+  }
+  void service.reload(readConfig(sources)).finally(done)
 }
 
 /** What is in the way of a start (an address in use, say) is one sentence; a bug keeps its stack. */
@@ -117,13 +125,14 @@ const ownSignals = ['SIGINT', 'SIGTERM', 'SIGUSR2'] as const
 const hangsUp = process.stdout.isTTY === true
 
 /** Resolves never: close-with-grace ends the process, with 0 after a signal and 1 after a bug. */
-function stopped(service: Service, { settings }: HomingConfig): Promise<ExitCode> {
+function stopped(service: Service, { settings }: HomingConfig, systemd: Systemd): Promise<ExitCode> {
   const delay = settings.shutdown_delay + settings.shutdown_timeout + SPARE_MS
   return new Promise(() => {
     const grace = closeWithGrace(
       { delay, skip: hangsUp ? [...ownSignals] : [...ownSignals, 'SIGHUP'] },
       async ({ err }) => {
         if (err) console.error(err)
+        void systemd.stopping()
         await service.stop()
       },
     )
