@@ -19,6 +19,7 @@ import { passdbDrivers } from './passdb/drivers.js'
 import type { PassdbDeps, PassdbDriver } from './passdb/passdb-driver.js'
 import { createPasswordVerifier } from './password/create-password-verifier.js'
 import type { PasswordVerifier } from './password/password-verifier.js'
+import { createRouter } from './routing/create-router.js'
 import { userdbDrivers } from './userdb/drivers.js'
 import type { UserdbDriver } from './userdb/userdb-driver.js'
 
@@ -66,7 +67,9 @@ export async function openEngine(config: HomingConfig, deps: EngineDeps): Promis
     verifier.rehash &&
     strengthened &&
     createStrengthening({ rehash: verifier.rehash, clock: systemClock, report: strengthened })
+  const router = createRouter(settings, { clock: systemClock, warn })
   const close = async (patienceMs = 0) => {
+    router.stop()
     await strengthening?.close(patienceMs)
     await verifier.close()
     await databases.close()
@@ -80,6 +83,7 @@ export async function openEngine(config: HomingConfig, deps: EngineDeps): Promis
       defaultDatabaseUrl: settings.database_url,
       warn: message => warn(`${name}: ${message}`),
     })
+    await router.start()
     const auth = createAuth({
       chain: createChain(await openPassdbs(config, depsOf)),
       userdbs: await openUserdbs(config, depsOf),
@@ -87,6 +91,7 @@ export async function openEngine(config: HomingConfig, deps: EngineDeps): Promis
       masterUserSeparator: settings.auth_master_user_separator,
       verifier,
       clock: systemClock,
+      route: router.route,
       ...(cache && { cache }),
       report,
       ...(deps.masterUsed && { masterUsed: deps.masterUsed }),

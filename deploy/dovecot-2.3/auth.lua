@@ -85,10 +85,13 @@ local function question(req, password)
   add('remote_ip', req.remote_ip or req.rip)
   add('local_ip', req.local_ip or req.lip)
   add('real_remote_ip', req.real_remote_ip or req.real_rip)
+  add('real_local_ip', req.real_local_ip or req.real_lip)
   add('local_name', req.local_name)
   add('session', req.session)
   add('client_id', req.client_id)
   add('master_user', wanted_user(req) and req.user or req.master_user)
+  local port = tonumber(req.local_port)
+  if port and port > 0 then pairs_of_json[#pairs_of_json + 1] = string.format('"local_port":%d', port) end
   if password then pairs_of_json[#pairs_of_json + 1] = '"password":' .. json_text(password) end
   if req.skip_password_check then pairs_of_json[#pairs_of_json + 1] = '"skip_password_check":true' end
   return '{' .. table.concat(pairs_of_json, ',') .. '}'

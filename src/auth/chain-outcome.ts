@@ -25,6 +25,8 @@ export interface ChainOutcome {
   readonly cause?: unknown
   /** With `internal_failure`: when too much was asked, and the same question may be answered after so long. */
   readonly retryAfterSecs?: number
+  /** Nobody has looked at the password: whoever the fields lead to must. */
+  readonly anyPassword?: boolean
   /** Of the master who logged in: what the master passdbs said, limits among it. */
   readonly limits?: ExtraFields
 }
@@ -50,7 +52,8 @@ export function outcomeOf(question: ChainQuestion, walked: WalkEnd): ChainOutcom
   const result = question === 'lookup' ? finalLookupResult(step.state, ended) : ended
   const fields = withoutFields(step.state.fields, innerFields)
   if (result !== 'ok') return { result, request, fields, trace, ...why(result, walked) }
-  if (question === 'verify') return { result, request, fields, trace }
+  if (question === 'verify')
+    return { result, request, fields, trace, ...(step.state.nopassword && { anyPassword: true }) }
   return { result, request, trace, ...shown(walked, fields) }
 }
 

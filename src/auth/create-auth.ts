@@ -4,7 +4,7 @@ import type { AuthCache } from '../cache/auth-cache.js'
 import type { AuthEvent } from '../model/auth-event.js'
 import type { AuthRequest } from '../model/auth-request.js'
 import type { Clock } from '../model/clock.js'
-import { noFields } from '../model/extra-fields.js'
+import { type ExtraFields, noFields } from '../model/extra-fields.js'
 import { checkFields } from '../model/field-firewall.js'
 import type { MasterUse } from '../model/master-use.js'
 import type { FinalResult } from '../model/passdb-result.js'
@@ -43,9 +43,16 @@ export interface AuthOptions {
    * waits for it, and one that resolves to false is refused: there is no record of it. Never rejects.
    */
   readonly masterUsed?: (use: MasterUse) => Promise<boolean> | undefined
+  /**
+   * Looks at the route in the fields of an `ok`, the firewall and the cache behind it: the fields as they may leave, or why
+   * none may. Never rejects. Absent: every route may leave.
+   */
+  readonly route?: (fields: ExtraFields, request: AuthRequest) => Routed | Promise<Routed>
   /** Told of every answered question, once. */
   readonly report: (event: AuthEvent) => void
 }
+
+type Routed = { readonly fields: ExtraFields } | { readonly stopped: string }
 
 /** Makes the engine. It keeps nothing between requests but what is in the cache. */
 export function createAuth(options: AuthOptions): Auth {
@@ -55,7 +62,7 @@ export function createAuth(options: AuthOptions): Auth {
     authenticate: async (incoming, password) => {
       const startedAt = clock.now()
       const names = namesOf(incoming)
-      const walked = ready(await verify(incoming, names, password))
+      const walked = await routed(ready(await verify(incoming, names, password)))
       return finish('verify', incoming, startedAt, await recorded(incoming, names, walked))
     },
     lookupPassdb: async incoming => {
@@ -63,7 +70,8 @@ export function createAuth(options: AuthOptions): Auth {
       const name = usernameRules.normalise(incoming.user)
       if ('refused' in name) return finish('lookup', incoming, startedAt, refused(incoming, name.refused))
       const request = requestFor(incoming, name.user)
-      const walked = ready(await walkChain(chain, request, askToLookUp(clock, cache), 'lookup'))
+      const found = await walkChain(chain, request, askToLookUp(clock, cache), 'lookup')
+      const walked = await routed(ready(found))
       if (request.masterUser === undefined) return finish('lookup', incoming, startedAt, walked)
       // A mechanism that Dovecot computes, and a master whom it has verified: what the user has stored is nobody's
       // business, and Dovecot 2.3.19 and 2.4.1 refuse the login when they are shown it.
@@ -92,6 +100,19 @@ export function createAuth(options: AuthOptions): Auth {
     return result === 'internal_failure' || result === 'scheme_not_available'
       ? 'internal_failure'
       : 'user_unknown'
+  }
+
+  /** The outcome with a route that leads somewhere, or none. */
+  async function routed(walked: ReadyOutcome): Promise<ReadyOutcome> {
+    const { result, request, fields, anyPassword } = walked
+    if (result !== 'ok' || options.route === undefined) return walked
+    // Whoever is here would get in with any password.
+    const judged =
+      anyPassword && fields.has('proxy_maybe')
+        ? { stopped: 'proxy_maybe needs a password of its own: without one only a backend can verify it' }
+        : await options.route(fields, request)
+    if ('fields' in judged) return judged.fields === fields ? walked : { ...walked, fields: judged.fields }
+    return { ...walked, result: 'internal_failure', fields: noFields, reason: judged.stopped }
   }
 
   /** The outcome, a use of a master's power written down, or about to be. */

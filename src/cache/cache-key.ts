@@ -25,7 +25,7 @@ export function userOfKey(key: string): string {
   return key.slice(colon + 1, colon + 1 + Number(key.slice(0, colon)))
 }
 
-function textOf(value: string | boolean | undefined): string | undefined {
+function textOf(value: string | number | boolean | undefined): string | undefined {
   return value === undefined ? undefined : String(value)
 }
 

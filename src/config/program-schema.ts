@@ -12,6 +12,7 @@ import { dictSettings } from '../protocols/dict/dict-settings.js'
 import { doors } from '../protocols/http/doors.js'
 import { httpSettings } from '../protocols/http/http-settings.js'
 import { doorTlsSettings } from '../protocols/http/tls-settings.js'
+import { routingSettings } from '../routing/routing-settings.js'
 import { stateSettings } from '../state/state-settings.js'
 import { logSettings } from '../telemetry/logger.js'
 import { loginEventSettings } from '../telemetry/login-event-settings.js'
@@ -52,6 +53,7 @@ const programSettings = settings({
   ...databaseSettings.properties,
   ...usernameSettings.properties,
   ...masterSettings.properties,
+  ...routingSettings.properties,
   ...cacheSettings.properties,
   ...passwordSettings.properties,
   ...stateSettings.properties,

@@ -16,6 +16,10 @@ export interface AuthRequest {
   readonly secured: 'none' | 'secured' | 'tls'
   readonly remoteIp?: string
   readonly localIp?: string
+  /** The port that the client came to. */
+  readonly localPort?: number
+  /** The address of ours that the connection came to, where a proxy before us told another one. */
+  readonly realLocalIp?: string
   readonly realRemoteIp?: string
   readonly sessionId?: string
   readonly clientId?: string

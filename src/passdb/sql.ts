@@ -27,6 +27,11 @@ const options = settings({
     ['verify', 'any-cert'],
     'verify',
   ),
+  proxy_maybe: yesNo(
+    'Whether a backend that is the asking proxy itself means a mailbox there (auth_proxy_self), instead of a loop. Its users ' +
+      'need a password here.',
+    false,
+  ),
   proxy_nopipelining: yesNo('Send a proxied client’s commands to its backend one by one.', true),
 })
 
@@ -65,6 +70,7 @@ function accountReader(given: Static<typeof options>, columns: AccountColumns): 
   const proxy: ProxyOptions = {
     anyCertificate: given.proxy_certificates === 'any-cert',
     noPipelining: given.proxy_nopipelining,
+    maybe: given.proxy_maybe,
   }
   const extraRoles = Object.keys(columns).filter(role => !isOwnRole(role, routed))
   const wrong = (row: AccountRow, role: string, problem: string) =>

@@ -11,6 +11,8 @@ export interface ProxyOptions {
   readonly anyCertificate: boolean
   /** Says so in every reply: commands reach the backend one by one. */
   readonly noPipelining: boolean
+  /** A backend that is the asking proxy itself means a mailbox there. */
+  readonly maybe?: boolean
 }
 
 /** The fields, or what is wrong with the row: the role, and why. A row that is wrong must fail the login. */
@@ -54,7 +56,7 @@ export function proxyFields(row: ProxyRow, protocol: string, options: ProxyOptio
   const encryption = readEncryption(row, options)
   for (const read of [host, port, encryption]) if ('problem' in read) return read
 
-  const fields = new Map([['proxy', 'y']])
+  const fields = new Map([[options.maybe ? 'proxy_maybe' : 'proxy', 'y']])
   for (const read of [host, port, encryption]) if ('field' in read) fields.set(...read.field)
   fields.set('nodelay', 'y')
   if (options.noPipelining) fields.set('proxy_nopipelining', 'y')

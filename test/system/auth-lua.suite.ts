@@ -115,7 +115,7 @@ async function stormAtStart(t: Test, { dovecot, service, login }: Run): Promise<
   t.notMatch(await dovecot.log(), /connections are being dropped/)
 }
 
-async function asksEverything(t: Test, { service, imaps, questionsOf }: Run): Promise<void> {
+async function asksEverything(t: Test, { dovecot, service, imaps, questionsOf }: Run): Promise<void> {
   service.answer = reply(200, 'result=password_mismatch', 'user=x')
   const password = 'quote " backslash \\ latin1 \xe4 utf-8 \xc3\xa4 brace } \x7f'
   await imapAnswer({ ...imaps, from: '127.9.8.7' }, { user: 'Anna@Example.org', password })
@@ -137,6 +137,8 @@ async function asksEverything(t: Test, { service, imaps, questionsOf }: Run): Pr
     secured: 'TLS',
     remote_ip: '127.9.8.7',
     local_ip: '127.0.0.1',
+    local_port: dovecot.ports.imaps,
+    real_local_ip: '127.0.0.1',
     real_remote_ip: '127.9.8.7',
     local_name: 'localhost',
   })

@@ -24,6 +24,8 @@ export function toIncomingRequest(
       ...(body.mechanism && { mechanism: body.mechanism.toUpperCase() }),
       ...(body.remote_ip && { remoteIp: body.remote_ip }),
       ...(body.local_ip && { localIp: body.local_ip }),
+      ...(body.local_port && { localPort: body.local_port }),
+      ...(body.real_local_ip && { realLocalIp: body.real_local_ip }),
       ...(body.real_remote_ip && { realRemoteIp: body.real_remote_ip }),
       ...(body.session && { sessionId: body.session }),
       ...(body.client_id && { clientId: body.client_id }),
@@ -38,7 +40,7 @@ export function passwordBytes(password: string, encoding: BodyEncoding): Buffer 
   return Buffer.from(password, encoding === 'latin1' && isByteString(password) ? 'latin1' : 'utf8')
 }
 
-const addressKeys = ['remote_ip', 'local_ip', 'real_remote_ip'] as const
+const addressKeys = ['remote_ip', 'local_ip', 'real_remote_ip', 'real_local_ip'] as const
 
 /** `U+FFFD` where the bytes are no UTF-8: the user name rules refuse such a name. */
 function textOf(text: string, encoding: BodyEncoding): string {

@@ -51,6 +51,7 @@ export function toGrant(form: Form, headers: Headers): { readonly grant: Grant }
     secured: 'none',
     ...(remoteIp && { remoteIp }),
     ...(localIp && { localIp }),
+    ...portIn(headers['x-dovecot-auth-local']),
   }
   return { grant: { request, password: new Password(Buffer.from(password, 'latin1')), username } }
 }
@@ -72,4 +73,10 @@ function addressIn(value: string | string[] | undefined): string | undefined {
   const [, bracketed, plain] = /^(?:\[([^\]]*)\]|([^:]*))(?::\d{1,5})?$/.exec(value) ?? []
   const address = bracketed ?? plain ?? value
   return isIP(address) === 0 ? 'malformed' : address
+}
+
+/** The port of `192.0.2.1:143` or `[2001:db8::1]:143`. */
+function portIn(value: string | string[] | undefined): { localPort?: number } {
+  const port = Number(/^(?:\[[^\]]*\]|[^:]*):(\d{1,5})$/.exec(String(value))?.[1] ?? 0)
+  return port > 0 && port <= 65535 ? { localPort: port } : {}
 }

@@ -4,6 +4,7 @@ import { finalResults } from '../../model/passdb-result.js'
 
 const text = { type: 'string' } as const
 const flag = { type: 'boolean' } as const
+const port = { type: 'integer', minimum: 0, maximum: 65535 } as const
 
 const lookupProperties = {
   user: text,
@@ -12,6 +13,8 @@ const lookupProperties = {
   secured: text,
   remote_ip: text,
   local_ip: text,
+  local_port: port,
+  real_local_ip: text,
   real_remote_ip: text,
   session: text,
   client_id: text,
@@ -42,7 +45,7 @@ type BodyOf<
 } & {
   readonly [K in Exclude<keyof S['properties'], S['required'][number]>]?: ValueOf<S['properties'][K]>
 }
-type ValueOf<P> = P extends { type: 'boolean' } ? boolean : string
+type ValueOf<P> = P extends { type: 'boolean' } ? boolean : P extends { type: 'integer' } ? number : string
 
 export type LookupRequestBody = BodyOf<typeof lookupRequestSchema>
 export type VerifyRequestBody = BodyOf<typeof verifyRequestSchema>
