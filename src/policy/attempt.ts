@@ -53,14 +53,18 @@ export function addressOf(text: string): string | undefined {
 
 /** The network around an address that addressOf made: `192.0.2.0/24`, `2001:db8:0:0/64`. */
 export function networkOf(address: string, bits: { readonly ipv4: number; readonly ipv6: number }): string {
-  if (isIPv4(address)) {
-    const kept = address.split('.').slice(0, bits.ipv4 / 8)
-    return `${kept.join('.')}/${bits.ipv4}`
+  if (!address.includes(':')) return `${beginning(address, '.', bits.ipv4 / 8)}/${bits.ipv4}`
+  return `${beginning(address, ':', bits.ipv6 / 16)}/${bits.ipv6}`
+}
+
+/** The first parts of an address. */
+function beginning(address: string, separator: string, parts: number): string {
+  let end = -1
+  for (let n = 0; n < parts; n++) {
+    end = address.indexOf(separator, end + 1)
+    if (end < 0) return address
   }
-  return `${address
-    .split(':')
-    .slice(0, bits.ipv6 / 16)
-    .join(':')}/${bits.ipv6}`
+  return address.slice(0, end)
 }
 
 function groupsOf(address: string): number[] {

@@ -21,6 +21,11 @@ export class NetworkIndex<T> {
     this.#byLength.set(key, row)
   }
 
+  has(address: string): boolean {
+    for (const _ of this.holding(address)) return true
+    return false
+  }
+
   /** What was set for networks that hold the address, in no order that matters. */
   *holding(address: string): Iterable<T> {
     if (this.#byLength.size === 0) return

@@ -2,10 +2,11 @@
 
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '../model/clock.js'
-import { createNetworks } from '../model/networks.js'
+import { parseNetwork } from '../model/networks.js'
 import type { StateStore } from '../state/state-store.js'
-import type { Attempt, Report } from './attempt.js'
+import { type Attempt, addressOf, type Report } from './attempt.js'
 import { createLocalTries, isReached } from './local-tries.js'
+import { NetworkIndex } from './network-index.js'
 import type { PolicyLists } from './policy-lists.js'
 import type { PolicySettings } from './policy-settings.js'
 import { homeOf, type PolicyRule, policyRules } from './rules.js'
@@ -62,14 +63,18 @@ export function createPolicy(settings: PolicySettings, deps: PolicyDeps): Policy
   const local = createLocalTries({ ...windows, memoryBytes: settings.policy_memory, clock })
   const shared = deps.state?.commands && createSharedTries(deps.state.commands, windows)
   const rules = rulesOf(settings)
-  const trusted = createNetworks(settings.policy_trusted_networks)
+  const isTrusted = trustedPlaces(settings)
   const longestSecs = Math.floor(settings.policy_tarpit_max / 1000)
   let withoutStore = 0
 
   function questionOf(attempt: Attempt): NamedQuestion {
     const { remote } = attempt
-    const hasPlace = remote !== undefined && !trusted.holds(remote)
-    const tallies = rules.flatMap(rule => (rule.about === 'user' || hasPlace ? tallyOf(rule, attempt) : []))
+    const hasPlace = remote !== undefined && !isTrusted(remote)
+    const tallies: NamedTally[] = []
+    for (const rule of rules) {
+      const tally = rule.about === 'user' || hasPlace ? tallyOf(rule, attempt) : undefined
+      if (tally) tallies.push(tally)
+    }
     return remote === undefined ? { tallies } : { pair: pairOf(attempt), tallies }
   }
 
@@ -159,22 +164,31 @@ interface NamedTally extends Tally {
   readonly countsEach: boolean
 }
 
-function tallyOf(rule: PolicyRule, attempt: Attempt): NamedTally[] {
-  const group = rule.groupOf(attempt)
-  if (group === undefined) return []
-  return [
-    {
-      rule: rule.name,
-      group: `${rule.name} ${group}`,
-      member: rule.memberOf(attempt),
-      limit: rule.reject,
-      tarpit: rule.tarpit,
-      ...(rule.about === 'place' && { allowance: `good ${rule.name} ${group}` }),
-      forKnown: rule.forKnown,
-      countsAtOnce: rule.about === 'user',
-      countsEach: rule.countsEach ?? false,
-    },
-  ]
+function tallyOf(rule: PolicyRule, attempt: Attempt): NamedTally | undefined {
+  const named = rule.groupOf(attempt)
+  if (named === undefined) return undefined
+  const group = `${rule.name} ${named}`
+  return {
+    rule: rule.name,
+    group,
+    member: rule.memberOf(attempt),
+    limit: rule.reject,
+    tarpit: rule.tarpit,
+    allowance: rule.about === 'place' ? `good ${group}` : undefined,
+    forKnown: rule.forKnown,
+    countsAtOnce: rule.about === 'user',
+    countsEach: rule.countsEach ?? false,
+  }
+}
+
+function trustedPlaces({ policy_trusted_networks }: PolicySettings): (address: string) => boolean {
+  const places = new NetworkIndex<true>()
+  for (const entry of policy_trusted_networks) {
+    const network = parseNetwork(entry)
+    const address = network && addressOf(network.address)
+    if (address !== undefined) places.set(`${address}/${network?.prefix}`, true)
+  }
+  return address => places.has(address)
 }
 
 /** The rules with the operator's limits, without those that are off. */

@@ -8,7 +8,7 @@ export interface Tally {
   /** So many in the window, and no more is let in. */
   readonly limit: number
   /** The limit is higher by as many as stand in this group: users who are known at that place. */
-  readonly allowance?: string
+  readonly allowance?: string | undefined
   /** Asked of attempts whose user is known at that network, or of the others. */
   readonly forKnown: boolean
   /** Counted when the attempt is let in, so that many at once do not all get past. */

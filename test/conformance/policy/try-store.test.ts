@@ -90,7 +90,7 @@ t.test('in Valkey', async t => {
   if (!needs(t, 'redis')) return
   const server = await startRedis()
   t.teardown(() => server.close())
-  const state = await openReady(t, server.port)
+  const state = await openReady(t, server.port, 2000)
   if (!state.commands) throw new Error('no commands')
   suite(t, createSharedTries(state.commands, times))
 })
@@ -126,12 +126,12 @@ t.test('two copies count together; while Valkey hangs each has half, in time', a
   server.resume()
 })
 
-async function openReady(t: Test, port: number): Promise<StateStore> {
+async function openReady(t: Test, port: number, timeoutMs = 50): Promise<StateStore> {
   const state = await openState({
     valkey_url: `redis://127.0.0.1:${port}`,
     valkey_password: '',
     valkey_prefix: 'test:',
-    valkey_timeout: 50,
+    valkey_timeout: timeoutMs,
     valkey_connect_timeout: 2000,
     valkey_tls_ca_file: '',
   })
