@@ -5,7 +5,7 @@ import { Password } from '../../src/model/password.js'
 import { generatePassword } from '../../src/password/generate-password.js'
 import { type RunningHoming, startHoming } from '../system/homing.js'
 import { type HttpAnswer, HttpCaller } from './http-caller.js'
-import type { OwnCpuMs } from './quiet.js'
+import { type OwnCpuMs, threadCpu } from './quiet.js'
 
 export const SECRET = 'correct horse battery staple'
 const CROWD = 2000
@@ -15,9 +15,18 @@ const IN_FLIGHT = 16
 export interface HashLoadSite {
   readonly homing: RunningHoming
   readonly caller: HttpCaller
-  /** What the service and the load generator have taken. */
+  readonly cpu: () => CpuParts
+  /** All of it. */
   readonly cpuMs: OwnCpuMs
   close(): Promise<void>
+}
+
+/** Milliseconds that were taken so far. */
+export interface CpuParts {
+  readonly hashThreads: number
+  /** The service but for its hash threads: the event loop, mostly. */
+  readonly service: number
+  readonly loadGenerator: number
 }
 
 /** A service whose users `crypted0…` cost one SHA512-CRYPT with so many rounds, and `cheap…` none. */
@@ -45,11 +54,13 @@ export async function startSite(rounds: number, config = ''): Promise<HashLoadSi
     caller.close()
     await homing.close()
   }
-  const cpuMs = async () => {
+  const cpu = (): CpuParts => {
+    const { niceMs, otherMs } = threadCpu(homing.pid ?? process.pid)
     const { user, system } = process.cpuUsage()
-    return (user + system) / 1000 + 1000 * (await metric(homing.url, 'process_cpu_seconds_total'))
+    return { hashThreads: niceMs, service: otherMs, loadGenerator: (user + system) / 1000 }
   }
-  return { homing, caller, cpuMs, close }
+  const cpuMs = () => Object.values(cpu()).reduce((sum, ms) => sum + ms, 0)
+  return { homing, caller, cpu, cpuMs, close }
 }
 
 async function newHash(scheme: string, rounds?: number): Promise<string> {
@@ -57,6 +68,8 @@ async function newHash(scheme: string, rounds?: number): Promise<string> {
   if ('refused' in made) throw new Error(made.refused)
   return made.stored
 }
+
+const REFUSED_PAUSE_MS = 100
 
 let passwords = 0
 
@@ -98,18 +111,23 @@ export async function closedLoop(
   const answers: HttpAnswer[] = []
   let next = 0
   const lane = async () => {
-    while (!isOver()) answers.push(await ask(next++))
+    while (!isOver()) {
+      const answer = await ask(next++)
+      answers.push(answer)
+      // Who is refused and asks again at once would be an overload, and no measure of what can be done.
+      if (answer.status === 503) await sleep(REFUSED_PAUSE_MS)
+    }
   }
   await Promise.all(Array.from({ length: inFlight }, lane))
   return answers
 }
 
 /** Keeps every hash thread busy until `end`. */
-export function saturate(site: HashLoadSite) {
+export function saturate(site: HashLoadSite, inFlight = IN_FLIGHT) {
   let isOver = false
   const startedAt = performance.now()
   const answers = closedLoop(
-    IN_FLIGHT,
+    inFlight,
     () => isOver,
     () => slowLogin(site),
   )

@@ -9,7 +9,7 @@ import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { defaultPasswordSettings } from '../../src/password/password-settings.js'
 import { type Latency, measureNeighbours, measureOverload, measureWhoExists } from './hash-load.js'
-import { startSite } from './hash-load-site.js'
+import { type CpuParts, startSite } from './hash-load-site.js'
 
 const { values } = parseArgs({
   options: {
@@ -58,6 +58,7 @@ try {
     [
       `\n${OVERLOAD_TIMES} times the hashing capacity: ${figure(overload.offered)} logins/s asked, ${figure(overload.capacity)}/s can be hashed (${OVERLOAD_ROUNDS} rounds)${undisturbed(overload)}`,
       `  goodput ${figure(overload.goodput)}/s: ${percent(share)} of the capacity just before and after (${percent(least)} to ${percent(most)}; to reach: 80)`,
+      `  of the time that the cores gave: ${spent(overload.cpu)}; a login takes ${(1000 * (overload.cpu.service / overload.answers)).toFixed(0)} µs of the event loop`,
       `  the slowest that was let in: ${figure(overload.slowestAcceptedMs)} ms (deadline: ${defaultPasswordSettings.auth_hash_timeout})`,
       `  ${overload.refused} refused with 503, ${overload.refusedWithRetryAfter} of them with Retry-After, p99 ${figure(overload.refusedP99Ms)} ms; ${overload.late} let in and not done in time, ${overload.odd} other answers`,
       `  resident: ${overload.residentMiB.map(figure).join(' → ')} MiB`,
@@ -74,4 +75,9 @@ function latency({ idle, saturated }: Latency): string {
 
 function undisturbed({ parts, quietParts }: { parts: number; quietParts: number }): string {
   return quietParts === parts ? '' : `; others used the machine in ${parts - quietParts} of ${parts} parts`
+}
+
+function spent({ hashThreads, service, loadGenerator }: CpuParts): string {
+  const all = hashThreads + service + loadGenerator
+  return `hash threads ${percent(hashThreads / all)}, event loop ${percent(service / all)}, load generator ${percent(loadGenerator / all)}`
 }

@@ -1,9 +1,11 @@
 // What the service does while its hash threads have more than enough to do.
 
+import { availableParallelism } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { defaultPasswordSettings } from '../../src/password/password-settings.js'
 import {
   answered,
+  type CpuParts,
   cheapLogin,
   type HashLoadSite,
   lookup,
@@ -109,6 +111,9 @@ export interface Overload {
   readonly parts: number
   /** Parts in which nobody else used the machine. */
   readonly quietParts: number
+  /** Where the time of the cores went during the overloads. */
+  readonly cpu: CpuParts
+  readonly answers: number
 }
 
 const WINDOW_MS = 1500
@@ -122,6 +127,7 @@ interface OverloadPart {
   readonly answers: readonly HttpAnswer[]
   readonly residentMiB: number
   readonly backToNormalMs: number
+  readonly cpu: CpuParts
 }
 
 /** Offers `times` as many logins as can be hashed; before and after it few more than can be, which tells how many that is. */
@@ -135,11 +141,15 @@ export async function measureOverload(
   const alone = median(await oneByOne(site, 10))
   const one = async (): Promise<OverloadPart> => {
     const before = await measureCapacity(site)
-    const answers = await paced(times * before, SETTLE_MS + WINDOW_MS, () => slowLogin(site))
+    const cpuBefore = site.cpu()
+    const answers = await paced(Math.max(times * before, LEAST_OFFERED), SETTLE_MS + WINDOW_MS, () =>
+      slowLogin(site),
+    )
+    const cpu = combine(site.cpu(), cpuBefore, (after, before) => after - before)
     const resident = await residentMiB(site)
     const backToNormalMs = await untilNormal(site, 2 * alone)
     const capacity = (before + (await measureCapacity(site))) / 2
-    return { capacity, goodput: perSecond(answers), answers, residentMiB: resident, backToNormalMs }
+    return { capacity, goodput: perSecond(answers), answers, residentMiB: resident, backToNormalMs, cpu }
   }
   const all: Quiet<OverloadPart>[] = []
   for (let n = 0; n < parts; n++) all.push(await quietly(deadline, site.cpuMs, one))
@@ -164,11 +174,25 @@ export async function measureOverload(
     backToNormalMs: Math.max(...measured.map(part => part.backToNormalMs)),
     parts,
     quietParts: all.filter(isQuiet).length,
+    cpu: measured.map(({ cpu }) => cpu).reduce((a, b) => combine(a, b, (one, other) => one + other)),
+    answers: answers.length,
   }
 }
 
+const combine = (a: CpuParts, b: CpuParts, how: (a: number, b: number) => number): CpuParts => ({
+  hashThreads: how(a.hashThreads, b.hashThreads),
+  service: how(a.service, b.service),
+  loadGenerator: how(a.loadGenerator, b.loadGenerator),
+})
+
+/** Where others leave the hashes next to nothing, and so there is next to nothing to take twenty times. */
+const LEAST_OFFERED = 100
+
+/** Enough that no thread ever waits, and so few that all are done in time also on a machine that others keep busy. */
+const CAPACITY_IN_FLIGHT = 4 * availableParallelism()
+
 async function measureCapacity(site: HashLoadSite): Promise<number> {
-  const load = saturate(site)
+  const load = saturate(site, CAPACITY_IN_FLIGHT)
   await sleep(SETTLE_MS + WINDOW_MS)
   return perSecond((await load.end()).answers)
 }
