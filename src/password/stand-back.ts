@@ -4,7 +4,11 @@ import { readlinkSync, writeFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import type { Breathe } from './sha-crypt-engine.js'
 
-const NICENESS = 19
+/**
+ * Little: with more of it a storm of refusals leaves the hashes next to nothing of a core that they share, and where
+ * control groups divide the machine (autogroup, systemd) the weight of nice threads is lost to other groups.
+ */
+const NICENESS = 5
 /** An instant of sleep; without the slack that Linux adds it is a few microseconds. */
 const BREATH_MS = 0.001
 
