@@ -84,8 +84,6 @@ export interface RunningHoming {
   /** Where its unix sockets are: `http.sock` and `dict.sock`. */
   readonly socketFolder: string
   addAccounts(accounts: Accounts): Promise<void>
-  /** While it runs. */
-  readonly pid: number | undefined
   /** What it has logged so far. */
   log(): Promise<string>
   /** Resolves when a line with all these texts is in the log, which may take a second to be written. */
@@ -160,9 +158,6 @@ export async function startHoming(options: HomingOptions = {}): Promise<RunningH
       return child?.pid ?? 0
     },
     socketFolder: folder,
-    get pid() {
-      return child?.pid
-    },
     addAccounts: async accounts => void (await store.execute(insertStatements(accounts))),
     log: () => readFile(logFile, 'utf8'),
     async waitForLog(...texts) {
