@@ -203,7 +203,13 @@ function watchOver(folder: string, pidFile: string): ChildProcess {
 
 async function createDataFolder(binary: string, folder: string): Promise<void> {
   await mkdir(join(folder, 'tmp'))
-  const small = ['--innodb-log-file-size=4M', '--innodb-buffer-pool-size=16M', asUser()]
+  // A server that starts removes what it takes for leftovers from its folder for temporary tables: never a shared one.
+  const small = [
+    `--tmpdir=${join(folder, 'tmp')}`,
+    '--innodb-log-file-size=4M',
+    '--innodb-buffer-pool-size=16M',
+    asUser(),
+  ]
   const installer = inPath('mariadb-install-db') ?? inPath('mysql_install_db')
   const [command, args] = installer
     ? [installer, ['--no-defaults', '--auth-root-authentication-method=normal', '--skip-test-db', ...small]]
