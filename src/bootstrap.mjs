@@ -19,7 +19,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const within = (...names) => join(root, ...names)
 
-const tasks = { serve: start, homing, test, check, bench }
+const tasks = { serve: start, homing, test, check, faults, soak, bench }
 
 /** Ends the program with one sentence instead of a stack trace. */
 class Stop extends Error {}
@@ -69,7 +69,7 @@ function prepareTests() {
 }
 
 /** Folders of test/ that need more than Node. */
-const apart = ['system', 'bench']
+const apart = ['system', 'faults', 'bench']
 
 /** `npm run check`: all that needs neither network nor other programs. */
 function check() {
@@ -95,6 +95,26 @@ async function bench([name = 'login', ...args]) {
     throw new Stop(`npm run bench -- NAME, where NAME is one of: ${known.join(', ') || '(none yet)'}`)
   }
   const program = join(folder, `${name}.bench.js`)
+  process.argv = [process.execPath, program, ...args]
+  await import(pathToFileURL(program).href)
+}
+
+/** `npm run test:faults -- [T02 …]`: the long form, which breaks everything once. */
+function faults(args) {
+  return prepared('faults', 'run.js', args)
+}
+
+/** `npm run test:soak -- --minutes N`: faults at random, and a look at memory and descriptors. */
+function soak(args) {
+  return prepared('faults', 'soak.js', args)
+}
+
+/** A program of the tests that needs what they need. */
+async function prepared(folder, file, args) {
+  install()
+  run(process.execPath, [within('test', 'install-parts.mjs')])
+  build()
+  const program = within('build', 'test', folder, file)
   process.argv = [process.execPath, program, ...args]
   await import(pathToFileURL(program).href)
 }

@@ -1,6 +1,8 @@
 // What happens to a database, and to the network before it.
 
 import { setTimeout as sleep } from 'node:timers/promises'
+import { createDatabases } from '../../src/database/open-database.js'
+import { lower, testSettings } from '../conformance/database/test-database.js'
 import type { LinkFault } from '../system/faulty-link.js'
 import { follow, replicated } from '../system/replication.js'
 import { all, atMost, cached, cachedGoOn, claim, type Fault, p99, recovers, share } from './fault.js'
@@ -165,6 +167,31 @@ function failover(id: string, title: string, inject: (site: Site) => unknown): F
   }
 }
 
+const twoAdmins: Fault = {
+  id: 'T09',
+  title: 'two administrators change one account at the same moment, again and again',
+  figure: '0 updates lost',
+  lastsMs: 0,
+  inject: () => {},
+  during: async ({ topology }) => {
+    const databases = createDatabases(testSettings)
+    const accounts = databases.open(topology.databaseUrl).accounts('proxy_users', lower, 'the test')
+    const user = 'w0@warm.test'
+    let lost = 0
+    for (let round = 1; round <= 100; round++) {
+      await Promise.all([accounts.set(user, { port: round }), accounts.set(user, { pop3_port: round })])
+      const account = await accounts.show(user)
+      const values = typeof account === 'string' ? {} : account.values
+      if (values.port !== round || values.pop3_port !== round) lost++
+    }
+    await accounts.set(user, { port: null as never, pop3_port: null as never })
+    await databases.close()
+    return claim(`${lost} of 200 lost`, lost === 0)
+  },
+  heal: () => {},
+  expect: effect => recovers(effect, 1000),
+}
+
 const promoted = failover(
   'T06',
   'failover: the primary turns read-only (1290), the replica is the new one',
@@ -190,7 +217,7 @@ const replicaBehind: Fault = {
   },
   during: async ({ load, rate }) => {
     load.setRate(rate)
-    return claim('', true)
+    return claim('the primary is dead', true)
   },
   heal: async ({ topology: { primary, replica } }) => {
     await primary.start()
@@ -223,4 +250,5 @@ export const databaseFaults: readonly Fault[] = [
   restarts,
   promoted,
   replicaBehind,
+  twoAdmins,
 ]

@@ -44,6 +44,8 @@ export interface FaultResult {
   readonly good: boolean
   readonly asked: number
   readonly temporary: number
+  /** Why there was no answer: `status 503` → how often. */
+  readonly reasons: Readonly<Record<string, number>>
   readonly wrong: readonly string[]
   readonly lost: readonly string[]
 }
@@ -67,6 +69,8 @@ export async function tryFault(fault: Fault, site: Site): Promise<FaultResult> {
     await fault.inject(site)
     const [measured] = await Promise.all([fault.during?.(site), sleep(fault.lastsMs)])
     extra = measured
+  } catch (error) {
+    extra = claim(`it could be tried: ${(error as Error).message}`, false)
   } finally {
     healedAt = performance.now()
     await fault.heal(site)
@@ -96,9 +100,19 @@ export async function tryFault(fault: Fault, site: Site): Promise<FaultResult> {
     good: measured.every(({ good }) => good) && wrong.length === 0 && lost.length === 0,
     asked: all.length,
     temporary: all.filter(({ verdict }) => verdict === 'temporary').length,
+    reasons: countBy(
+      all.filter(({ verdict }) => verdict === 'temporary'),
+      ({ said }) => said,
+    ),
     wrong,
     lost,
   }
+}
+
+function countBy<T>(items: readonly T[], keyOf: (item: T) => string): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const item of items) counts[keyOf(item)] = (counts[keyOf(item)] ?? 0) + 1
+  return counts
 }
 
 // ---- What rows say -----------------------------------------------------------------------------------------------

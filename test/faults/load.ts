@@ -11,13 +11,15 @@ export interface Seen {
   readonly ms: number
   readonly group: Group
   readonly verdict: Verdict
+  /** What was answered. */
+  readonly said: string
 }
 
 export interface Load {
   /** All answers since `since`, by the moment of the question. */
   seen(since: number, until?: number): readonly Seen[]
   /** What was wrong, in words. */
-  readonly wrong: readonly string[]
+  readonly wrong: string[]
   readonly asked: number
   /** How many logins a second from now on. */
   setRate(perSecond: number): void
@@ -57,7 +59,7 @@ export function startLoad(url: string, token: string, truth: Truth, perSecond: n
         `${question.group} ${question.user} with ${question.password}: ${said}, and right is ${right}`,
       )
     }
-    const one = { at, ms: now - at, group: question.group, verdict }
+    const one = { at, ms: now - at, group: question.group, verdict, said }
     seen.push(one)
     if (seen.length > 2 * KEPT) seen = seen.slice(-KEPT)
     return one

@@ -18,6 +18,8 @@ export interface Site {
   readonly rate: number
   /** Until so many cold logins in a row were right; how long that took, Infinity when it was not to be. */
   untilWell(withinMs: number): Promise<number>
+  /** Logins at this address, beside the steady ones, while `run` runs; what is wrong counts as any other. */
+  alsoAsk<T>(url: string, perSecond: number, run: (load: Load) => Promise<T>): Promise<T>
   close(): Promise<void>
 }
 
@@ -59,6 +61,15 @@ export async function startSite({ rate, coldUsers }: SiteOptions): Promise<Site>
       admin,
       rate,
       untilWell: withinMs => untilWell(load, truth, withinMs),
+      alsoAsk: async (url, perSecond, run) => {
+        const other = startLoad(url, topology.token, truth, perSecond)
+        try {
+          return await run(other)
+        } finally {
+          await other.stop()
+          load.wrong.push(...other.wrong)
+        }
+      },
       close: async () => {
         await admin.stop()
         await load.stop()
