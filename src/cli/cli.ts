@@ -19,6 +19,7 @@ import { masterUserCommands } from './master-user.js'
 import { migrate } from './migrate.js'
 import { ConfigProblems } from './open-config.js'
 import { type OptionValues, parseCommandLine } from './parse-command-line.js'
+import { policyCommands } from './policy.js'
 import { proxyUserCommands } from './proxy-user.js'
 import { pw } from './pw.js'
 import { reportCommands } from './report.js'
@@ -37,6 +38,7 @@ export const commands: readonly Command[] = [
   ...localUserCommands,
   ...masterUserCommands,
   ...cacheCommands,
+  ...policyCommands,
   pw,
   hashAudit,
   ...reportCommands,
