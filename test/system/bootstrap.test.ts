@@ -120,7 +120,7 @@ t.test('what goes wrong is one sentence', async t => {
   })
   t.match(run(['srve']), {
     code: 1,
-    err: /^homing: unknown task "srve"; there are serve, homing, test, check, bench\n$/,
+    err: /^homing: unknown task "srve"; there are serve, homing, test, check, faults, soak, bench\n$/,
   })
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module', engines: { node: '>=99.1' } }))
   t.match(run(['serve']), {
