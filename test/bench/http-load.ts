@@ -12,6 +12,8 @@ export interface HttpLoad {
   /** Bodies that are sent in turn. */
   readonly bodies: readonly string[]
   readonly inFlight: number
+  /** What it shows, if it must show one. */
+  readonly token?: string
   readonly warmupMs: number
   readonly durationMs: number
 }
@@ -62,8 +64,9 @@ export function runHttpLoad(load: HttpLoad): Promise<LoadResult> {
   })
 }
 
-function requestBytes({ path }: HttpLoad, body: string): Buffer {
-  const head = `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n`
+function requestBytes({ path, token }: HttpLoad, body: string): Buffer {
+  const authorization = token ? `Authorization: Bearer ${token}\r\n` : ''
+  const head = `POST ${path} HTTP/1.1\r\nHost: localhost\r\n${authorization}Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n`
   return Buffer.from(head + body)
 }
 

@@ -67,9 +67,9 @@ let written = 0
 
 /** By the command, as an administrator would; what it said when it did not. */
 async function write(path: string): Promise<string> {
-  const args = ['local-user', 'add', `new${written++}@x`, '--uid', '1', '--gid', '1', '--home', '/h']
+  const args = ['proxy-user', 'add', `new${written++}@x`, '--host', 'backend.test']
   const env = { ...process.env, HOMING_DATABASE_URL: `sqlite:${path}` }
-  const child = run(process.execPath, [program, ...args, '--password-hash', '{PLAIN}x'], { env })
+  const child = run(process.execPath, [program, ...args], { env })
   return child.then(
     () => 'written',
     ({ code, stderr }) => `exit ${code} ${/SQLITE_\w+/.exec(stderr)?.[0] ?? String(stderr).split('\n')[0]}`,
