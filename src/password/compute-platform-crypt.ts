@@ -82,16 +82,27 @@ export class CryptByPerl {
     const { child, answers } = this.#perl
     child.stdin.write(`${Buffer.from(password).toString('hex')} ${Buffer.from(setting).toString('hex')}\n`)
     const { value, done } = await answers.next()
-    if (done) throw new Error('perl ended')
+    if (done) {
+      this.#forget(child)
+      throw new Error('perl ended')
+    }
     return Buffer.from(value, 'hex')
+  }
+
+  /** Ends what it started; the next question starts anew. */
+  end(): void {
+    this.#perl?.child.stdin.end()
+    this.#perl = undefined
+  }
+
+  #forget(child: Perl['child']): void {
+    if (this.#perl?.child === child) this.#perl = undefined
   }
 
   /** It ends by itself with this thread: nothing comes from its standard input any more. */
   #start(path: string): Perl {
     const child = spawn(path, ['-e', program], { stdio: ['pipe', 'pipe', 'ignore'], env: {}, cwd: '/' })
-    const gone = () => {
-      if (this.#perl?.child === child) this.#perl = undefined
-    }
+    const gone = () => this.#forget(child)
     child.on('error', gone)
     child.on('exit', gone)
     child.stdin.on('error', gone)

@@ -13,7 +13,9 @@ function standIn(name: string, script: string): CryptByPerl {
   const file = join(folder, name)
   writeFileSync(file, `#!/bin/sh\n${script}\n`)
   chmodSync(file, 0o755)
-  return new CryptByPerl([file])
+  const crypt = new CryptByPerl([file])
+  t.teardown(() => crypt.end())
+  return crypt
 }
 
 const hex = (text: string) => Buffer.from(text).toString('hex')

@@ -10,6 +10,9 @@ import { generatePassword } from '../../../src/password/generate-password.js'
 function rehashTo(scheme: 'SHA512-CRYPT' | 'ARGON2ID', options: PasswordVerifierOptions = {}) {
   const verifier = createPasswordVerifier({
     auth_hash_workers: 1,
+    // Time enough on a busy machine.
+    auth_hash_timeout: 30_000,
+    auth_hash_max_wait: 30_000,
     auth_allow_weak_schemes: true,
     password_rehash: scheme,
     ...options,
