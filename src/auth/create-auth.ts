@@ -5,7 +5,7 @@ import type { AuthEvent } from '../model/auth-event.js'
 import type { AuthRequest } from '../model/auth-request.js'
 import type { Clock } from '../model/clock.js'
 import { type ExtraFields, noFields } from '../model/extra-fields.js'
-import { checkFields } from '../model/field-firewall.js'
+import { type CheckedFields, checkFields } from '../model/field-firewall.js'
 import type { MasterUse } from '../model/master-use.js'
 import type { FinalResult } from '../model/passdb-result.js'
 import { hasIllegalCharacters, type Password } from '../model/password.js'
@@ -198,12 +198,13 @@ export function createAuth(options: AuthOptions): Auth {
     }
   }
 
-  function finishUserdb(incoming: IncomingRequest, startedAt: number, walked: ChainOutcome): UserdbOutcome {
+  function finishUserdb(incoming: IncomingRequest, startedAt: number, walked: ReadyOutcome): UserdbOutcome {
     const checked = throughFirewall(walked)
     tell('userdb', incoming, startedAt, checked)
     const { result, request, fields } = checked
     const word = result === 'ok' || result === 'user_unknown' ? result : 'internal_failure'
-    return { result: word, user: request.user, fields }
+    const { reasonField: reason } = walked
+    return { result: word, user: request.user, fields, ...(reason !== undefined && { reason }) }
   }
 
   function tell(
@@ -292,9 +293,15 @@ function withoutStaleRefusal(walked: ChainOutcome): ChainOutcome {
 /** Fields leave only with an `ok`, and only when none of them could hurt Dovecot: else nothing leaves. */
 function throughFirewall(walked: ChainOutcome): ChainOutcome {
   if (walked.result !== 'ok') return walked.fields.size === 0 ? walked : { ...walked, fields: noFields }
-  const checked = checkFields(walked.fields)
+  const checked = withoutTempfail(checkFields(walked.fields))
   if ('fields' in checked) return { ...walked, fields: checked.fields }
   return { ...walked, result: 'internal_failure', fields: noFields, reason: checked.stopped }
+}
+
+/** Dovecot would take the login, find out then, and hang up without a word (2.3.19 and 2.4.1). */
+function withoutTempfail(checked: CheckedFields): CheckedFields {
+  if (!('fields' in checked) || !checked.fields.has('userdb_tempfail')) return checked
+  return { stopped: checked.fields.get('userdb_reason') ?? 'the tempfail field is set' }
 }
 
 /** What the caller may be told. Why we failed is for our log alone. */

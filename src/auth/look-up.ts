@@ -5,6 +5,7 @@ import type { AuthRequest } from '../model/auth-request.js'
 import { type ExtraFields, noFields } from '../model/extra-fields.js'
 import type { PassdbLookup } from '../model/passdb.js'
 import type { ChainedPassdb } from './chained-passdb.js'
+import { importPassdbFields } from './import-fields.js'
 import { setLinkFields } from './link-fields.js'
 
 export interface LookedUp extends CachedLookup {
@@ -31,7 +32,7 @@ export async function lookUp(
   request: AuthRequest,
   options: LookUpOptions,
 ): Promise<LookedUp> {
-  const looked = await lookUpCached(link, request, options)
+  const looked = withImports(await lookUpCached(link, request, options))
   const { found } = looked
   if (found.result !== 'ok') return { ...looked, fields: noFields, fieldsBeforePassword: noFields }
   if (link.defaultFields.length === 0 && link.overrideFields.length === 0) {
@@ -44,6 +45,13 @@ export async function lookUp(
     fields: setLinkFields(before, link, found.fields).fields,
     fieldsBeforePassword: setLinkFields(before, withoutOverrides, found.fields).fields,
   }
+}
+
+function withImports(looked: CachedLookup): CachedLookup {
+  const { found } = looked
+  if (found.result !== 'ok') return looked
+  const fields = importPassdbFields(found.fields)
+  return fields === found.fields ? looked : { ...looked, found: { ...found, fields } }
 }
 
 /** A deny link is a lock, and what locks must bite at once: it is never cached. */

@@ -9,6 +9,7 @@ import type { UserdbLookup, UserdbResult } from '../model/userdb.js'
 import type { ResultRule } from './chained-passdb.js'
 import type { ChainedUserdb } from './chained-userdb.js'
 import type { OwnFields } from './field-templates.js'
+import { importUserdbFields } from './import-fields.js'
 
 export interface UserdbWalk {
   readonly result: UserdbResult
@@ -16,6 +17,8 @@ export interface UserdbWalk {
   readonly trace: readonly TraceStep[]
   readonly reason?: string
   readonly cause?: unknown
+  /** With `tempfail`: what the user may be told. */
+  readonly reasonField?: string
 }
 
 /** Whether the passdbs know the user; asked for a userdb that would know any name. */
@@ -43,7 +46,8 @@ export async function walkUserdbs(
         : await lookup(link, request, passdbsKnow)
     trace.push(step(link, found, clock.now() - startedAt))
     if (found.result === 'internal_failure') failure ??= found
-    if (found.result === 'ok' && !('harm' in own)) fields = acceptedFields(own, fields, found.fields)
+    if (found.result === 'ok' && !('harm' in own))
+      fields = acceptedFields(own, fields, importUserdbFields(found.fields))
     const rule = ruleFor(link, found.result)
     success = successAfter(rule, success)
     if (rule.startsWith('return')) {
@@ -97,6 +101,7 @@ function temporary(reason: string | undefined) {
     result: 'internal_failure' as const,
     fields: noFields,
     reason: reason ?? 'the tempfail field is set',
+    ...(reason !== undefined && { reasonField: reason }),
   }
 }
 
