@@ -226,7 +226,7 @@ async function cachedLogins(t: Test, { homing, proxies, caFile }: Site): Promise
     t.match(await login(proxy, PASSWORD), /^OK/)
     homing.hang()
     // More of them than Dovecot 2.3 has workers, so that all workers wait.
-    const waiting = Array.from({ length: 12 }, () => login(proxy, 'wrong'))
+    const waiting = Array.from({ length: 20 }, () => login(proxy, 'wrong'))
     await sleep(300)
     const started = performance.now()
     t.match(await login(proxy, PASSWORD), /^OK/, `${proxy.name}: the right password`)
