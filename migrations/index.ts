@@ -8,6 +8,7 @@ import { policyLists } from './0004-policy-lists.js'
 import { loginEvents } from './0005-login-events.js'
 import { imports } from './0006-imports.js'
 import { audit } from './0007-audit.js'
+import { knownPairs } from './0008-known-pairs.js'
 
 export const migrations: readonly Migration[] = [
   proxyLocalAndMasterUsers,
@@ -17,4 +18,5 @@ export const migrations: readonly Migration[] = [
   loginEvents,
   imports,
   audit,
+  knownPairs,
 ]

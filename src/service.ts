@@ -27,6 +27,7 @@ import { createPolicy } from './policy/policy.js'
 import { createPolicyServer, type PolicyServer } from './policy/policy-server.js'
 import { RecentNames } from './policy/recent-names.js'
 import { openStoredLists } from './policy/stored-lists.js'
+import { openStoredPairs } from './policy/stored-pairs.js'
 import { checkedVerify } from './protocols/checked-verify.js'
 import { type DictListener, openDictListeners } from './protocols/dict/dict-server.js'
 import { doors } from './protocols/http/doors.js'
@@ -139,7 +140,8 @@ export async function startService(config: HomingConfig): Promise<Service> {
       isConfigGood,
     }),
   )
-  const policy = openPolicy()
+  const opened = openPolicy()
+  const policy = opened?.server
   let stopping = false
   const services: Services = {
     auth: engine.auth,
@@ -175,7 +177,7 @@ export async function startService(config: HomingConfig): Promise<Service> {
       {
         listeners: [...(open ? [open] : []), ...dicts],
         recorders: [masterAudit, recorder],
-        others: [shared, policy && { close: async () => policy.stored.close() }, state],
+        others: [shared, opened, state],
       },
       engine,
       logger,
@@ -185,7 +187,7 @@ export async function startService(config: HomingConfig): Promise<Service> {
     await claimEmbedded(engine)
     await Promise.all([migrateEmbedded(engine, log), engine.verifier.warmUp()])
     log.info({ implementations: engine.verifier.describe() }, 'password schemes')
-    await Promise.race([policy?.stored.follow(), sleep(LISTS_PATIENCE_MS)])
+    await Promise.race([opened?.follow(), sleep(LISTS_PATIENCE_MS)])
     if (cache) shared = startSharing(cache)
     if (shared) {
       metrics.watchChanges(shared.behindMs)
@@ -229,11 +231,18 @@ export async function startService(config: HomingConfig): Promise<Service> {
     throw error
   }
 
-  function openPolicy(): PolicyServer | undefined {
+  function openPolicy(): OpenPolicy | undefined {
     if (settings.policy_listen.length === 0 && !settings.policy_check) return undefined
     const stored = openStoredLists(engine.database.policyLists, { clock: systemClock, warn })
+    const pairs = openStoredPairs(engine.database.knownPairs, {
+      clock: systemClock,
+      knownForMs: settings.policy_known_for,
+      learn: (pair, agoMs) => policy.learn(pair, agoMs),
+      warn,
+    })
     const policy = createPolicy(settings, {
       clock: systemClock,
+      succeeded: pairs.succeeded,
       lists: stored.lists,
       state,
       wasTrouble: ({ session, login }) => trouble.take(troubleOf(session, login)),
@@ -252,7 +261,14 @@ export async function startService(config: HomingConfig): Promise<Service> {
       reportBug: (where, error) => services.reportBug(where, error),
     })
     metrics.watchPolicy(server.counts)
-    return server
+    return {
+      server,
+      follow: () => Promise.all([stored.follow(), pairs.follow()]),
+      close: async () => {
+        stored.close()
+        await pairs.close()
+      },
+    }
   }
 
   function startSharing(cache: AuthCache): SharedCache {
@@ -299,6 +315,13 @@ export async function startService(config: HomingConfig): Promise<Service> {
     await new Promise(resolve => setTimeout(resolve, settings.shutdown_delay))
     await closeAll()
   }
+}
+
+interface OpenPolicy {
+  readonly server: PolicyServer
+  /** Takes up what the database knows of lists and users, now and from now on. */
+  follow(): Promise<unknown>
+  close(): Promise<void>
 }
 
 /** A database that is down does not keep us from starting. */

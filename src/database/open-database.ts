@@ -12,6 +12,7 @@ import { createStatementCounts, type DatabaseFigures } from './database-figures.
 import type { DatabaseSettings } from './database-settings.js'
 import { type DatabaseTls, readDatabaseTls } from './database-tls.js'
 import { type DatabaseLocation, parseDatabaseUrl } from './database-url.js'
+import { type KnownPairTable, knownPairsIn } from './known-pairs.js'
 import { type LoginEvents, loginEventsIn } from './login-events.js'
 import { type MasterUses, masterUsesIn } from './master-uses.js'
 import type { MigrateOptions, MigrationOutcome } from './migrate.js'
@@ -56,6 +57,8 @@ export interface Database extends AccountSource {
   /** For metrics. */
   figures(): DatabaseFigures
   readonly policyLists: PolicyListTable
+  /** Where users have logged in from, for the policy. */
+  readonly knownPairs: KnownPairTable
   /** Brings the database to this version of the program, or says what that would do. */
   migrate(options?: MigrateOptions): Promise<MigrationOutcome>
   /** What cannot work as it is stored, by user. Throws DatabaseError when it breaks off. */
@@ -146,6 +149,7 @@ function openDatabase(
       return { ...statements.counts, ...(connections && { pool: connections }) }
     },
     policyLists: policyListsIn(open),
+    knownPairs: knownPairsIn(open),
     migrate: async options => {
       const [database, { migrate }] = await Promise.all([open(), import('./migrate.js')])
       return migrate(database, options)

@@ -1,6 +1,6 @@
 // Tries in this process: sets within a sliding window, the groups used least lately forgotten when memory is full.
 
-import { randomBytes } from 'node:crypto'
+import { hash as digest, randomBytes } from 'node:crypto'
 import type { Clock } from '../model/clock.js'
 import { Generations } from './generations.js'
 import { Members } from './members.js'
@@ -32,6 +32,8 @@ export interface LocalTries extends TryStore {
   /** Without waiting. */
   judgeNow(question: Question): readonly Counted[]
   recordNow(outcome: Outcome): void
+  /** A pair, by its hash, was known so long ago, to another copy or before a restart. */
+  learn(pair: number, agoMs: number): void
   readonly bytes: number
   readonly groups: number
   readonly pairs: number
@@ -46,7 +48,7 @@ export function createLocalTries({
   const groups = new Generations<string, Group>(memoryBytes * (1 - KNOWN_SHARE), bytesOf)
   /** Their hash → when they last logged in. */
   const pairs = new Generations<number, number>(memoryBytes * KNOWN_SHARE, () => PAIR_BYTES)
-  const { short: hash, long: pairHash } = createHashes()
+  const hash = createMemberHash()
   const seconds = () => Math.floor(clock.now() / 1000)
   const windowSecs = Math.ceil(windowMs / 1000)
   const sweepSecs = windowSecs / SWEEPS
@@ -118,6 +120,10 @@ export function createLocalTries({
   return {
     judgeNow,
     recordNow,
+    learn: (pair, agoMs) => {
+      const since = clock.now() - agoMs
+      if ((pairs.get(pair) ?? Number.NEGATIVE_INFINITY) < since) pairs.set(pair, since)
+    },
     judge: async question => judgeNow(question),
     record: async outcome => recordNow(outcome),
     counts: async names => names.map(name => countIn(name)),
@@ -144,41 +150,27 @@ function bytesOf(name: string, { members }: Group): number {
   return GROUP_BYTES + name.length + members.bytes
 }
 
-interface Hashes {
-  /** 31 bits: among the few members of a group. */
-  short(text: string): number
-  /** 52 bits: among all pairs. */
-  long(text: string): number
-}
+/** 52 bits, the same in every copy and after every restart; nobody finds another pair with the same ones. */
+export const pairHash = (pair: string): number =>
+  Number.parseInt(digest('sha256', pair, 'hex').slice(0, 13), 16)
 
 /**
- * From seeds of this process: nobody can make others' tries count as one. Not cryptographic hashes, which would take longer
- * than everything else.
+ * 31 bits, for the few members of a group, from seeds of this process: nobody can make others' tries count as one. Not a
+ * cryptographic hash, which would take longer than everything else.
  */
-function createHashes(): Hashes {
+function createMemberHash(): (member: string) => number {
   const seeds = randomBytes(8)
   const [first, second] = [seeds.readInt32LE(0), seeds.readInt32LE(4)]
-  let high = 0
-  let low = 0
-  function mix(text: string): void {
-    high = first
-    low = second
-    for (let i = 0; i < text.length; i++) {
-      const code = text.charCodeAt(i)
+  return member => {
+    let high = first
+    let low = second
+    for (let i = 0; i < member.length; i++) {
+      const code = member.charCodeAt(i)
       high = Math.imul(high ^ code, 0x9e3779b1)
       low = Math.imul(low ^ code, 0x5f356495)
     }
     high = Math.imul(high ^ (high >>> 16), 0x85ebca6b) ^ Math.imul(low ^ (low >>> 13), 0xc2b2ae35)
     low = Math.imul(low ^ (low >>> 16), 0x85ebca6b) ^ Math.imul(high ^ (high >>> 13), 0xc2b2ae35)
-  }
-  return {
-    short: text => {
-      mix(text)
-      return (high ^ low) >>> 1
-    },
-    long: text => {
-      mix(text)
-      return (high >>> 12) * 2 ** 32 + (low >>> 0)
-    },
+    return (high ^ low) >>> 1
   }
 }

@@ -5,7 +5,7 @@ import type { Clock } from '../model/clock.js'
 import { parseNetwork } from '../model/networks.js'
 import type { StateStore } from '../state/state-store.js'
 import { type Attempt, addressOf, type Report } from './attempt.js'
-import { createLocalTries, isReached } from './local-tries.js'
+import { createLocalTries, isReached, pairHash } from './local-tries.js'
 import { NetworkIndex } from './network-index.js'
 import type { PolicyLists } from './policy-lists.js'
 import type { PolicySettings } from './policy-settings.js'
@@ -36,6 +36,8 @@ export interface Policy {
   reset(of: { readonly login?: string; readonly remote?: string }): Promise<void>
   /** Rule → how many are counted. */
   counts(of: { readonly login?: string; readonly remote?: string }): Promise<Readonly<Record<string, number>>>
+  /** A pair of user and network, by its hash, was known so long ago: to another copy, or before a restart. */
+  learn(pair: number, agoMs: number): void
   readonly lists: PolicyLists
   figures(): PolicyFigures
 }
@@ -45,6 +47,8 @@ export interface PolicyDeps {
   readonly lists: PolicyLists
   /** With a shared one all copies count together. */
   readonly state?: StateStore
+  /** Told of every login that succeeded, by the hash of its pair of user and network. */
+  readonly succeeded?: (pair: number) => void
   /**
    * Whether the password of this very login could not be checked; asked once of each. Dovecot 2.3 reports that as a failure
    * like any other, and trouble on our side must not count as guessing.
@@ -58,7 +62,7 @@ const goOn: Verdict = { status: 0, rule: 'ok' }
 const unique = (): string => randomBytes(9).toString('base64url')
 
 export function createPolicy(settings: PolicySettings, deps: PolicyDeps): Policy {
-  const { lists, clock, wasTrouble = () => false } = deps
+  const { lists, clock, wasTrouble = () => false, succeeded = () => {} } = deps
   const windows = { windowMs: settings.policy_window, knownForMs: settings.policy_known_for }
   const local = createLocalTries({ ...windows, memoryBytes: settings.policy_memory, clock })
   const shared = deps.state?.commands && createSharedTries(deps.state.commands, windows)
@@ -125,11 +129,13 @@ export function createPolicy(settings: PolicySettings, deps: PolicyDeps): Policy
           }
         : { succeeded: false, pair, failed: [], forgiven: tallies.filter(isOfUser), allowances: [] }
     local.recordNow(outcome)
+    if (told.success && pair !== undefined) succeeded(pairHash(pair))
     await shared?.record(outcome)
   }
 
   return {
     lists,
+    learn: local.learn,
     allow,
     report: async told => report(told),
     reset: async of => {
