@@ -2,6 +2,7 @@
 
 import { hash as digest, randomBytes } from 'node:crypto'
 import type { Clock } from '../model/clock.js'
+import { FloodCount } from './flood-count.js'
 import { Generations } from './generations.js'
 import { Members } from './members.js'
 import { type Counted, MOST_MEMBERS, type Outcome, type Question, type TryStore } from './try-store.js'
@@ -15,6 +16,8 @@ export interface LocalTriesOptions {
 
 /** Known pairs have a part of the memory for themselves: no attack pushes out whoever may not be locked out. */
 const KNOWN_SHARE = 1 / 3
+const FLOOD_SHARE = 1 / 5
+const FLOOD_FACTOR = 1.5
 /** Measured (test/unit/policy/memory.test.ts): an entry of a Map with its key's string and its array. */
 const GROUP_BYTES = 240
 const PAIR_BYTES = 80
@@ -45,7 +48,8 @@ export function createLocalTries({
   memoryBytes,
   clock,
 }: LocalTriesOptions): LocalTries {
-  const groups = new Generations<string, Group>(memoryBytes * (1 - KNOWN_SHARE), bytesOf)
+  const flood = new FloodCount(cellsFor(memoryBytes * FLOOD_SHARE), windowMs, clock.now())
+  const groups = new Generations<string, Group>(memoryBytes * (1 - KNOWN_SHARE) - flood.bytes, bytesOf)
   /** Their hash → when they last logged in. */
   const pairs = new Generations<number, number>(memoryBytes * KNOWN_SHARE, () => PAIR_BYTES)
   const hash = createMemberHash()
@@ -82,34 +86,48 @@ export function createLocalTries({
     groups.change(name, group, ({ members }) => members.set(member, seconds()))
   }
 
+  /** `isOfUser`: also where no flood of names makes it forgotten. */
+  function count(name: string, member: number, isOfUser = false): void {
+    if (isOfUser && !isIn(name, member)) flood.add(name, clock.now(), 1)
+    add(name, member)
+  }
+
   function remove(name: string, member: number): void {
     const group = groups.get(name)
     if (!group?.members.has(member)) return
+    flood.add(name, clock.now(), -1)
     groups.change(name, group, ({ members }) => members.delete(member))
     if (group.members.size === 0) groups.delete(name)
   }
 
+  /** Where it is far beyond the limit: below it the group itself knows better. */
+  function floodIn(name: string, limit: number, countsAtOnce: boolean): number {
+    if (!countsAtOnce || limit === 0) return 0
+    const count = flood.count(name, clock.now())
+    return count >= FLOOD_FACTOR * limit ? count : 0
+  }
+
   function judgeNow({ pair, tallies }: Question): readonly Counted[] {
     const known = isKnown(pair)
-    const counted = tallies.map(({ group, member, limit, allowance, forKnown }): Counted => {
+    const counted = tallies.map(({ group, member, limit, allowance, forKnown, countsAtOnce }): Counted => {
       if (forKnown !== known) return { count: undefined, limit }
       const allowed = allowance === undefined ? 0 : countIn(allowance)
       const most = limit + allowed
-      const total = countIn(group)
+      const total = Math.max(countIn(group), floodIn(group, most, countsAtOnce))
       const isRepeated = !isFull(total, most) && isIn(group, hash(member))
       return { count: isRepeated ? total - 1 : total, limit: most }
     })
     if (counted.some(isReached)) return counted
     for (const { group, member, countsAtOnce, forKnown } of tallies) {
-      if (countsAtOnce && forKnown === known) add(group, hash(member))
+      if (countsAtOnce && forKnown === known) count(group, hash(member), true)
     }
     return counted
   }
 
   function recordNow({ pair, succeeded, failed, forgiven, allowances }: Outcome): void {
     const known = isKnown(pair)
-    for (const { group, member, forKnown } of failed) {
-      if (forKnown === known) add(group, hash(member))
+    for (const { group, member, forKnown, countsAtOnce } of failed) {
+      if (forKnown === known) count(group, hash(member), countsAtOnce)
     }
     for (const { group, member } of forgiven) remove(group, hash(member))
     for (const { group, member } of allowances) add(group, hash(member))
@@ -131,7 +149,7 @@ export function createLocalTries({
       for (const name of names) groups.delete(name)
     },
     get bytes() {
-      return groups.bytes + pairs.bytes
+      return groups.bytes + pairs.bytes + flood.bytes
     },
     get groups() {
       return groups.size
@@ -145,6 +163,9 @@ export function createLocalTries({
 export const isReached = ({ count, limit }: Counted): boolean => count !== undefined && isFull(count, limit)
 
 const isFull = (count: number, limit: number): boolean => limit > 0 && count >= limit
+
+/** The largest power of two; four rows of them, twice. */
+const cellsFor = (bytes: number): number => 2 ** Math.floor(Math.log2(bytes / 8))
 
 function bytesOf(name: string, { members }: Group): number {
   return GROUP_BYTES + name.length + members.bytes

@@ -34,7 +34,8 @@ export interface Outcome {
   /** The pair of user and network; known from now on after a success. */
   readonly pair: string | undefined
   /** What is counted: of a known user's failures only what is for known ones. */
-  readonly failed: readonly Pick<Tally, 'group' | 'member' | 'forKnown'>[]
+  readonly failed: readonly (Pick<Tally, 'group' | 'member' | 'forKnown'> &
+    Partial<Pick<Tally, 'countsAtOnce'>>)[]
   /** What was counted at once and is not held against anybody. */
   readonly forgiven: readonly Pick<Tally, 'group' | 'member'>[]
   /** The user, among those who are known at these places. */
