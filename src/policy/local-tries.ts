@@ -80,6 +80,9 @@ export function createLocalTries({
 
   function add(name: string, member: number): void {
     const group = groups.use(name) ?? { sweptAt: seconds(), members: new Members() }
+    const at = group.members.at(member)
+    // Often the same comes again: until the next sweep nothing changes by that.
+    if (at !== undefined && seconds() - at < sweepSecs) return
     if (group.members.size === 0) groups.set(name, group)
     dropOld(name, group)
     if (group.members.size >= MOST_MEMBERS && !group.members.has(member)) return
@@ -111,9 +114,11 @@ export function createLocalTries({
     const known = isKnown(pair)
     const counted = tallies.map(({ group, member, limit, allowance, forKnown, countsAtOnce }): Counted => {
       if (forKnown !== known) return { count: undefined, limit }
-      const allowed = allowance === undefined ? 0 : countIn(allowance)
-      const most = limit + allowed
-      const total = Math.max(countIn(group), floodIn(group, most, countsAtOnce))
+      const own = countIn(group)
+      // Nobody there: then it does not matter how many would be allowed, and most attempts are such.
+      const most = own === 0 || allowance === undefined ? limit : limit + countIn(allowance)
+      const total = Math.max(own, floodIn(group, most, countsAtOnce))
+      if (total === 0) return { count: 0, limit: most }
       const isRepeated = !isFull(total, most) && isIn(group, hash(member))
       return { count: isRepeated ? total - 1 : total, limit: most }
     })
@@ -172,8 +177,15 @@ function bytesOf(name: string, { members }: Group): number {
 }
 
 /** 52 bits, the same in every copy and after every restart; nobody finds another pair with the same ones. */
-export const pairHash = (pair: string): number =>
-  Number.parseInt(digest('sha256', pair, 'hex').slice(0, 13), 16)
+export function pairHash(pair: string): number {
+  // Asked several times in a row for one login.
+  if (pair !== lastPair.pair) {
+    lastPair = { pair, hash: Number.parseInt(digest('sha256', pair, 'hex').slice(0, 13), 16) }
+  }
+  return lastPair.hash
+}
+
+let lastPair = { pair: '', hash: 0 }
 
 /**
  * 31 bits, for the few members of a group, from seeds of this process: nobody can make others' tries count as one. Not a

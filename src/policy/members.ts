@@ -16,6 +16,13 @@ export class Members {
     return this.#table ? this.#table.has(member) : this.#placeOf(member) >= 0
   }
 
+  /** When it came last; undefined: it is no member. */
+  at(member: number): number | undefined {
+    if (this.#table) return this.#table.get(member)
+    const place = this.#placeOf(member)
+    return place < 0 ? undefined : this.#list[place + 1]
+  }
+
   /** Now it came last at this second. */
   set(member: number, second: number): void {
     if (this.#table) {

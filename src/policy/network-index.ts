@@ -61,10 +61,26 @@ function frontOf(network: string) {
 }
 
 function numbered(address: string): NumberedAddress {
-  if (isIPv4(address)) return { bits: 32, value: joined(address.split('.').map(Number), 8n) }
+  if (isIPv4(address)) return { bits: 32, value: BigInt(numberOfIPv4(address)) }
   const groups = address.split(':').map(group => Number.parseInt(group, 16))
   return { bits: 128, value: joined(groups, 16n) }
 }
+
+function numberOfIPv4(address: string): number {
+  let value = 0
+  let part = 0
+  for (let i = 0; i < address.length; i++) {
+    const code = address.charCodeAt(i)
+    if (code === DOT) {
+      value = value * 256 + part
+      part = 0
+    } else part = part * 10 + code - ZERO
+  }
+  return value * 256 + part
+}
+
+const DOT = 0x2e
+const ZERO = 0x30
 
 const joined = (parts: readonly number[], width: bigint): bigint =>
   parts.reduce((sum, part) => (sum << width) | BigInt(part), 0n)

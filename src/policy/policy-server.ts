@@ -73,14 +73,20 @@ export function createPolicyServer(
     policy,
     stored,
     allow: async attempt => {
-      const verdict = await inTime(policy.allow(attempt), error => deps.reportBug('policy allow', error))
+      const verdict = await inTime(
+        () => policy.allow(attempt),
+        error => deps.reportBug('policy allow', error),
+      )
       if (verdict === undefined) degraded++
       count(attempt, verdict ?? goOn)
       return verdict ?? goOn
     },
     report: async report => {
       reports[report.success ? 'success' : 'failure']++
-      await inTime(policy.report(report), error => deps.reportBug('policy report', error))
+      await inTime(
+        () => policy.report(report),
+        error => deps.reportBug('policy report', error),
+      )
     },
     counts: () => ({ refused, delayed, allowed, degraded, reports, ...policy.figures() }),
   }
@@ -89,7 +95,22 @@ export function createPolicyServer(
 const goOn: Verdict = { status: 0, rule: 'ok' }
 
 /** What it comes to; undefined when that takes too long or fails. */
-function inTime<T>(asked: Promise<T>, failed: (error: unknown) => void): Promise<T | undefined> {
+async function inTime<T>(
+  ask: () => T | Promise<T>,
+  failed: (error: unknown) => void,
+): Promise<T | undefined> {
+  let asked: T | Promise<T>
+  try {
+    asked = ask()
+  } catch (error) {
+    failed(error)
+    return undefined
+  }
+  if (!(asked instanceof Promise)) return asked
+  return untilDeadline(asked, failed)
+}
+
+function untilDeadline<T>(asked: Promise<T>, failed: (error: unknown) => void): Promise<T | undefined> {
   return new Promise(resolve => {
     const timer = setTimeout(resolve, DEADLINE_MS, undefined)
     asked

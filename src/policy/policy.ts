@@ -29,9 +29,10 @@ export interface PolicyFigures {
 }
 
 export interface Policy {
-  /** Never rejects; ends within the shared store's deadline. */
-  allow(attempt: Attempt): Promise<Verdict>
-  report(report: Report): Promise<void>
+  /** At once where nothing is shared, or else within the shared store's deadline. Never rejects. */
+  allow(attempt: Attempt): Verdict | Promise<Verdict>
+  /** As above. */
+  report(report: Report): void | Promise<void>
   /** Forgets what is counted of a login, an address, or both. */
   reset(of: { readonly login?: string; readonly remote?: string }): Promise<void>
   /** Rule → how many are counted. */
@@ -82,21 +83,22 @@ export function createPolicy(settings: PolicySettings, deps: PolicyDeps): Policy
     return remote === undefined ? { tallies } : { pair: pairOf(attempt), tallies }
   }
 
-  async function judge(question: Question): Promise<readonly Counted[]> {
-    const mine = local.judgeNow(question)
-    if (!shared) return mine
-    const all = await shared.judge(question)
-    if (all) return all
+  /** Others let in tries that this copy does not see: it lets in half of what all would. */
+  function withHalf(mine: readonly Counted[]): readonly Counted[] {
     withoutStore++
-    // Others let in tries that this copy does not see: it lets in half of what all would.
     return mine.map(({ count, limit }) => ({ count, limit: Math.ceil(limit / 2) }))
   }
 
-  async function allow(attempt: Attempt): Promise<Verdict> {
+  function allow(attempt: Attempt): Verdict | Promise<Verdict> {
     if (lists.find(attempt, 'allow')) return { status: 0, rule: 'allow list' }
     if (lists.find(attempt, 'block')) return { status: -1, rule: 'block list' }
     const question = questionOf(attempt)
-    const counted = await judge(question)
+    const mine = local.judgeNow(question)
+    if (!shared) return verdictOf(question, mine)
+    return shared.judge(question).then(all => verdictOf(question, all ?? withHalf(mine)))
+  }
+
+  function verdictOf(question: NamedQuestion, counted: readonly Counted[]): Verdict {
     const full = counted.findIndex(isReached)
     if (full >= 0) return { status: -1, rule: question.tallies[full]?.rule ?? '' }
     return counted.reduce<Verdict>((worst, { count }, i) => {
@@ -108,7 +110,7 @@ export function createPolicy(settings: PolicySettings, deps: PolicyDeps): Policy
     }, goOn)
   }
 
-  async function report(told: Report): Promise<void> {
+  function report(told: Report): void | Promise<void> {
     if (told.policyReject || told.failType === 'policy') return
     const { tallies, pair } = questionOf(told)
     const outcome: Outcome = told.success
@@ -130,14 +132,14 @@ export function createPolicy(settings: PolicySettings, deps: PolicyDeps): Policy
         : { succeeded: false, pair, failed: [], forgiven: tallies.filter(isOfUser), allowances: [] }
     local.recordNow(outcome)
     if (told.success && pair !== undefined) succeeded(pairHash(pair))
-    await shared?.record(outcome)
+    return shared?.record(outcome)
   }
 
   return {
     lists,
     learn: local.learn,
     allow,
-    report: async told => report(told),
+    report,
     reset: async of => {
       const groups = groupsOf(rules, of)
       await local.forget(groups)
@@ -160,8 +162,9 @@ const isOfUser = ({ countsAtOnce }: Tally): boolean => countsAtOnce
 
 /** Who logs in is known at the place: an office is not one address full of guessers. */
 function allowancesOf(tallies: readonly Tally[], login: string): Outcome['allowances'] {
-  const groups = tallies.flatMap(({ allowance }) => allowance ?? [])
-  return groups.map(group => ({ group, member: login }))
+  const allowances: { group: string; member: string }[] = []
+  for (const { allowance } of tallies) if (allowance) allowances.push({ group: allowance, member: login })
+  return allowances
 }
 
 interface NamedTally extends Tally {
