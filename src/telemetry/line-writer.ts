@@ -13,7 +13,7 @@ export interface LineWriter {
 }
 
 /** Lines are gathered up to this many characters, or a second, before one write. */
-const GATHERED = 4096
+const GATHERED = 16_384
 const GATHERING_MS = 1000
 /** As many characters may wait for a reader that stands still: some 30,000 lines. */
 const WAITING = 8 * 1024 * 1024
@@ -25,6 +25,7 @@ export function createLineWriter(fd: number, limit = WAITING): LineWriter {
   let waitingLength = 0
   let writing: Promise<void> | undefined
   let droppedLines = 0
+  let isEnding = false
   const timer = setInterval(() => void writeOut(), GATHERING_MS)
   timer.unref()
 
@@ -35,6 +36,7 @@ export function createLineWriter(fd: number, limit = WAITING): LineWriter {
     return writing
   }
 
+  /** What is gathered while one write is under way waits for the next full one, or the last. */
   async function writeAll(): Promise<void> {
     while (waiting.length > 0) {
       const lines = waiting
@@ -43,6 +45,7 @@ export function createLineWriter(fd: number, limit = WAITING): LineWriter {
       if (!(await writeBytes(fd, bytes))) droppedLines += lines.length
       // What is being written counts as waiting: it is in memory as well.
       waitingLength -= lines.reduce((length, line) => length + line.length, 0)
+      if (waitingLength < GATHERED && !isEnding) break
     }
   }
 
@@ -58,6 +61,7 @@ export function createLineWriter(fd: number, limit = WAITING): LineWriter {
     },
     dropped: () => droppedLines,
     flush: async (deadlineMs = FLUSH_DEADLINE_MS) => {
+      isEnding = true
       clearInterval(timer)
       let deadline: NodeJS.Timeout | undefined
       const late = new Promise<void>(resolve => {
