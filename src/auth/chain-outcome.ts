@@ -67,7 +67,7 @@ function shown({ step, reply }: WalkEnd, fields: ExtraFields): Pick<ChainOutcome
   const own = step.linkResult === 'ok' && reply.result === 'ok' ? reply.credentials : undefined
   const credentials = own ?? step.state.credentials
   if (credentials !== undefined) return { fields, credentials }
-  return { fields: step.state.nopassword ? new Map([...fields, ['nopassword', 'y']]) : fields }
+  return { fields: step.state.nopassword ? new Map(fields).set('nopassword', 'y') : fields }
 }
 
 function why(result: FinalResult, { step, reply, failure }: WalkEnd): Why {

@@ -50,7 +50,9 @@ export function mergeFields(base: ExtraFields, over: ExtraFields): ExtraFields {
 /** The fields without the named ones. */
 export function withoutFields(fields: ExtraFields, names: readonly string[]): ExtraFields {
   if (!names.some(name => fields.has(name))) return fields
-  return new Map([...fields].filter(([name]) => !names.includes(name)))
+  const rest = new Map(fields)
+  for (const name of names) rest.delete(name)
+  return rest
 }
 
 const USERDB_PREFIX = 'userdb_'

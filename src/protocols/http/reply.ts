@@ -34,9 +34,14 @@ export function wantsDovecotFields(accept: string | undefined): boolean {
 
 export function formatJson(verdict: Verdict): ReplyBody {
   const { result, user, reason } = verdict
-  const fields = Object.fromEntries(verdict.fields)
+  const fields = new Fields()
+  for (const [name, value] of verdict.fields) fields[name] = value
   return reason === undefined ? { result, user, fields } : { result, user, reason, fields }
 }
+
+/** Inherits nothing, so that a field of any name is its own; quicker to fill than what Object.fromEntries makes. */
+const Fields = function Fields() {} as unknown as new () => Record<string, string>
+Fields.prototype = Object.create(null)
 
 /** `result=ok<TAB>user=…[<TAB>reason=…]<TAB>field=value…<LF>`: the first pair is always the result. */
 export function formatDovecotFields(verdict: Verdict): string {
