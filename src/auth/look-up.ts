@@ -26,22 +26,38 @@ export interface LookUpOptions {
   readonly again?: boolean
 }
 
-/** Asks the database behind a link. Never throws: trouble there is never "no such user". */
-export async function lookUp(
+/**
+ * Asks the database behind a link; what is cached comes at once, without a promise. Never throws: trouble there is
+ * never "no such user".
+ */
+export function lookUp(
   link: ChainedPassdb,
   request: AuthRequest,
   options: LookUpOptions,
-): Promise<LookedUp> {
-  const looked = withImports(await lookUpCached(link, request, options))
-  const { found } = looked
-  if (found.result !== 'ok') return { ...looked, fields: noFields, fieldsBeforePassword: noFields }
+): LookedUp | Promise<LookedUp> {
+  const looked = lookUpCached(link, request, options)
+  return looked instanceof Promise
+    ? looked.then(answer => withFields(link, request, answer))
+    : withFields(link, request, looked)
+}
+
+function withFields(link: ChainedPassdb, request: AuthRequest, looked: CachedLookup): LookedUp {
+  // Named one by one: a spread of objects with different keys costs as much as the cache itself.
+  const { found, cache, password, failure } = withImports(looked)
+  if (found.result !== 'ok') {
+    return { found, cache, password, failure, fields: noFields, fieldsBeforePassword: noFields }
+  }
   if (link.defaultFields.length === 0 && link.overrideFields.length === 0) {
-    return { ...looked, fields: found.fields, fieldsBeforePassword: found.fields }
+    const { fields } = found
+    return { found, cache, password, failure, fields, fieldsBeforePassword: fields }
   }
   const before = { user: request.user, loginUser: undefined, fields: noFields }
   const withoutOverrides = { ...link, overrideFields: [] }
   return {
-    ...looked,
+    found,
+    cache,
+    password,
+    failure,
     fields: setLinkFields(before, link, found.fields).fields,
     fieldsBeforePassword: setLinkFields(before, withoutOverrides, found.fields).fields,
   }
@@ -55,16 +71,20 @@ function withImports(looked: CachedLookup): CachedLookup {
 }
 
 /** A deny link is a lock, and what locks must bite at once: it is never cached. */
-async function lookUpCached(
+function lookUpCached(
   { name, passdb, deny }: ChainedPassdb,
   request: AuthRequest,
   { cache, asked, again = false }: LookUpOptions,
-): Promise<CachedLookup> {
+): CachedLookup | Promise<CachedLookup> {
+  const failed = (cause: unknown): CachedLookup => ({ found: driverFailed(cause), cache: 'none' })
   try {
-    if (cache === undefined || deny) return { found: await passdb.lookup(request), cache: 'none' }
-    return await cache.lookup({ name, passdb, request, asked, again })
+    const looked =
+      cache === undefined || deny
+        ? passdb.lookup(request).then((found): CachedLookup => ({ found, cache: 'none' }))
+        : cache.lookup({ name, passdb, request, asked, again })
+    return looked instanceof Promise ? looked.catch(failed) : looked
   } catch (cause) {
-    return { found: driverFailed(cause), cache: 'none' }
+    return failed(cause)
   }
 }
 

@@ -112,10 +112,11 @@ async function walk(
     }
     const { link, harm } = forRequest(configured, request)
     const known = setDefaultFields(state, link)
-    const asked =
+    const answer =
       harm === undefined
-        ? await ask(link, renamed(request, known), state.passwordVerified, known.fields)
+        ? ask(link, renamed(request, known), state.passwordVerified, known.fields)
         : unusable(harm)
+    const asked = answer instanceof Promise ? await answer : answer
     const { reply } = asked
     trace.push(traceStep(link, asked))
     if (reply.result === 'internal_failure') failure = reply

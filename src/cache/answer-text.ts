@@ -8,17 +8,30 @@ export interface KeptAnswer {
   readonly fields: ExtraFields
 }
 
+/** Between the texts; one that holds it makes the whole answer JSON, which is slower to read. */
+const BORDER = '\0'
+const STORED = '+'
+const NOTHING_STORED = '-'
+const JSON_START = '['
+
 /** Never empty. Fields keep their order. */
 export function answerText({ credentials, fields }: KeptAnswer): string {
-  const texts: (string | null)[] = [credentials?.stored ?? null]
+  const texts = [credentials === undefined ? NOTHING_STORED : STORED + credentials.stored]
   for (const [name, value] of fields) texts.push(name, value)
-  return JSON.stringify(texts)
+  // Joined, not added up: a string that was added up keeps its pieces in memory.
+  return texts.some(text => text.includes(BORDER)) ? JSON.stringify(texts) : texts.join(BORDER)
 }
 
 /** The answer that answerText was given. */
 export function readAnswerText(text: string): KeptAnswer {
-  const [stored, ...pairs] = JSON.parse(text) as [string | null, ...string[]]
+  const [first = '', ...pairs] = text.startsWith(JSON_START) ? readJson(text) : text.split(BORDER)
   const fields = new Map<string, string>()
   for (let i = 0; i + 1 < pairs.length; i += 2) fields.set(pairs[i] ?? '', pairs[i + 1] ?? '')
-  return stored === null ? { fields } : { credentials: { stored }, fields }
+  return first === NOTHING_STORED
+    ? { fields }
+    : { credentials: { stored: first.slice(STORED.length) }, fields }
+}
+
+function readJson(text: string): string[] {
+  return JSON.parse(text) as string[]
 }

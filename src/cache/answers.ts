@@ -1,9 +1,11 @@
 // What the cache remembers: answers by key, each for its time, found users and unknown names apart.
 
 import type { Clock } from '../model/clock.js'
+import type { CacheKey } from './cache-key.js'
 import { type Counts, noCounts } from './counts.js'
 import { Entries, type Entry, entryBytes } from './entries.js'
 import { PasswordDigests } from './password-digests.js'
+import { UserEntries } from './user-entries.js'
 
 export interface AnswersOptions {
   readonly sizeBytes: number
@@ -17,33 +19,42 @@ const NEGATIVE_SHARE = 1 / 8
 /** The value of an unknown user, as in Dovecot (auth-cache.c). */
 export const UNKNOWN = ''
 
+/** Most entries have one of a few rests: those are kept once. With more (an address in each, say) each has its own. */
+const SHARED_RESTS = 256
+
 export class Answers {
   readonly digests = new PasswordDigests()
   readonly positive: Entries
   readonly negative: Entries
   /** Since the start. */
   readonly counts: Counts = noCounts()
+  readonly #byUser = new UserEntries()
+  readonly #rests = new Map<string, string>()
   readonly #clock: Clock
   readonly #ttlMs: number
   readonly #negativeTtlMs: number
 
   constructor({ sizeBytes, ttlMs, negativeTtlMs }: AnswersOptions, clock: Clock) {
-    const forget = (entry: Entry) => this.#wipe(entry)
     const negativeBytes = Math.floor(sizeBytes * NEGATIVE_SHARE)
-    this.positive = new Entries(sizeBytes - negativeBytes, forget)
-    this.negative = new Entries(negativeBytes, forget)
+    this.positive = new Entries(sizeBytes - negativeBytes)
+    this.negative = new Entries(negativeBytes)
     this.#clock = clock
     this.#ttlMs = ttlMs
     this.#negativeTtlMs = negativeTtlMs
   }
 
   /** The entry, however old; nothing is counted and nothing moves. */
-  peek(key: string): Entry | undefined {
-    return this.positive.get(key) ?? this.negative.get(key)
+  peek(key: CacheKey): Entry | undefined {
+    return this.#byUser.get(key)
+  }
+
+  /** Of whom something is known. */
+  users(): IterableIterator<string> {
+    return this.#byUser.users()
   }
 
   /** The entry and whether its time is over; one that is not over is of use and leaves last. Counted. */
-  find(key: string): { readonly entry: Entry; readonly expired: boolean } | undefined {
+  find(key: CacheKey): { readonly entry: Entry; readonly expired: boolean } | undefined {
     const entry = this.peek(key)
     if (entry === undefined) {
       this.counts.misses++
@@ -67,11 +78,16 @@ export class Answers {
     return entry.lastSuccess || this.#isOlderThan(entry, this.#negativeTtlMs)
   }
 
-  /** Remembers what the database said when it was asked at `createdAt`; in place of what is there. */
-  insert(key: string, value: string, createdAt: number, lastSuccess: boolean): Entry {
-    const bytes = entryBytes(key, value)
+  /**
+   * Remembers what the database said when it was asked at `createdAt`; in place of what is there, and of the least
+   * recently used ones. One that is bigger than everything is not kept; Dovecot throws everybody else out for it.
+   */
+  insert(key: CacheKey, value: string, createdAt: number, lastSuccess: boolean): Entry {
+    const rest = this.#sharedRest(key.rest)
+    const bytes = rest.isShared ? entryBytes(key.user, value) : entryBytes(key.user, key.rest, value)
     const entry: Entry = {
-      key,
+      user: ownCopy(key.user),
+      rest: rest.text,
       value,
       bytes,
       createdAt,
@@ -80,9 +96,10 @@ export class Answers {
       gone: false,
       newer: undefined,
       older: undefined,
+      sameUser: undefined,
     }
     this.forget(key)
-    this.#shareOf(value).insert(entry)
+    this.#add(entry)
     if (value === UNKNOWN) {
       this.counts.negativeInserts++
       this.counts.negativeBytes += bytes
@@ -94,18 +111,49 @@ export class Answers {
   }
 
   /** Whether there was something to forget. */
-  forget(key: string): boolean {
-    const wasPositive = this.positive.delete(key)
-    return this.negative.delete(key) || wasPositive
+  forget(key: CacheKey): boolean {
+    const entry = this.#byUser.get(key)
+    if (entry !== undefined) this.#remove(entry)
+    return entry !== undefined
   }
 
-  /** How many were forgotten. */
-  forgetAll(isMeant: (key: string) => boolean): number {
-    let forgotten = 0
-    for (const share of [this.positive, this.negative]) {
-      for (const key of share.keys()) if (isMeant(key) && share.delete(key)) forgotten++
+  /** How many entries of this user were forgotten. */
+  forgetUser(user: string): number {
+    const entries = this.#byUser.of(user)
+    for (const entry of entries) this.#remove(entry)
+    return entries.length
+  }
+
+  #add(entry: Entry): void {
+    const share = this.#shareOf(entry.value)
+    if (entry.bytes > share.limitBytes) {
+      entry.gone = true
+      return
     }
-    return forgotten
+    let leaving = share.evictFor(entry.bytes)
+    while (leaving !== undefined) {
+      this.#remove(leaving)
+      leaving = share.evictFor(entry.bytes)
+    }
+    share.add(entry)
+    this.#byUser.add(entry)
+  }
+
+  #remove(entry: Entry): void {
+    this.#byUser.remove(entry)
+    this.#shareOf(entry.value).remove(entry)
+    if (entry.digest < 0) return
+    this.digests.wipe(entry.digest)
+    entry.digest = -1
+  }
+
+  #sharedRest(text: string): { readonly text: string; readonly isShared: boolean } {
+    const known = this.#rests.get(text)
+    if (known !== undefined) return { text: known, isShared: true }
+    const own = ownCopy(text)
+    if (this.#rests.size >= SHARED_RESTS) return { text: own, isShared: false }
+    this.#rests.set(own, own)
+    return { text: own, isShared: true }
   }
 
   #shareOf(value: string): Entries {
@@ -115,10 +163,9 @@ export class Answers {
   #isOlderThan(entry: Entry, ttlMs: number): boolean {
     return this.#clock.now() - entry.createdAt > ttlMs
   }
+}
 
-  #wipe(entry: Entry): void {
-    if (entry.digest < 0) return
-    this.digests.wipe(entry.digest)
-    entry.digest = -1
-  }
+/** A copy of its own: a string that was added up keeps its pieces in memory, one that was cut out of another that one. */
+function ownCopy(text: string): string {
+  return JSON.parse(JSON.stringify(text)) as string
 }

@@ -6,7 +6,7 @@ import type { Clock } from '../model/clock.js'
 import type { Passdb, PassdbLookup, Refusal } from '../model/passdb.js'
 import { answerText, readAnswerText } from './answer-text.js'
 import { Answers, type AnswersOptions, UNKNOWN } from './answers.js'
-import { cacheKey, userOfKey } from './cache-key.js'
+import { type CacheKey, cacheKey } from './cache-key.js'
 import type { CacheSettings } from './cache-settings.js'
 import { type CacheStats, statsOf } from './cache-stats.js'
 import { CachedPassword } from './cached-password.js'
@@ -35,14 +35,14 @@ export interface CachedLookup {
    */
   readonly cache: 'none' | 'hit' | 'miss' | 'expired' | 'stale'
   /** What is known of the user's password; absent where nothing was kept. */
-  readonly password?: CachedPassword
+  readonly password?: CachedPassword | undefined
   /** With `stale`: why the database did not answer. */
-  readonly failure?: Refusal<'internal_failure'>
+  readonly failure?: Refusal<'internal_failure'> | undefined
 }
 
 export interface AuthCache {
-  /** Answers from the cache or asks the passdb; rejects only when the passdb does. */
-  lookup(question: PassdbQuestion): Promise<CachedLookup>
+  /** Answers from the cache, at once, or asks the passdb; rejects only when the passdb does. */
+  lookup(question: PassdbQuestion): CachedLookup | Promise<CachedLookup>
   /** Forgets the users that a mask matches (`*` and `?`), everybody without masks; how many entries that were. */
   flush(masks?: readonly string[]): number
   /** Forgets all that is kept about these very users, over every protocol and as whomever; how many entries that were. */
@@ -70,26 +70,28 @@ export function createAuthCache(settings: CacheSettings, clock: Clock): AuthCach
   const passwordOf = (entry: Entry) => new CachedPassword(entry, answers, settings.auth_cache_fast_verify)
 
   return {
-    lookup: async question => {
-      const { passdb, request, again } = question
-      if (passdb.cacheKey === undefined) return { found: await passdb.lookup(request), cache: 'none' }
-      const key = cacheKey({ kind: 'P', name: question.name }, request, passdb.cacheKey)
+    lookup: question => {
+      const { name, passdb, request, again } = question
+      if (passdb.cacheKey === undefined) return uncached(question)
+      const key = cacheKey({ kind: 'P', name }, request, passdb.cacheKey)
       const known = again ? undefined : answers.find(key)
-      if (known && !known.expired) return { ...fromEntry(known.entry), cache: 'hit' }
-
-      const mayFallBack = known !== undefined || again === true
-      const standing = mayFallBack ? outages.standing(question.name, clock.now()) : undefined
-      const { found, entry }: Fresh = standing ? { found: standing } : await askOnce(key, question)
-      const cache = mayFallBack ? 'expired' : 'miss'
-      if (entry && !entry.gone) return { found, cache, password: passwordOf(entry) }
-      const stale = again ? undefined : fallback(key, found)
-      return stale ?? { found, cache }
+      if (known && !known.expired) return hit(known.entry)
+      return ask(key, question, known !== undefined)
     },
-    flush: masks => forget(isMeantBy(masks)),
+    flush: masks => {
+      const isMeant = isMeantBy(masks)
+      flights.callBack(isMeant)
+      let forgotten = 0
+      for (const user of answers.users()) if (isMeant(user)) forgotten += answers.forgetUser(user)
+      return forgotten
+    },
     forgetUsers: users => {
       if (users.length === 0) return 0
       const meant = new Set(users)
-      return forget(key => meant.has(userOfKey(key)))
+      flights.callBack(user => meant.has(user))
+      let forgotten = 0
+      for (const user of meant) forgotten += answers.forgetUser(user)
+      return forgotten
     },
     stats: () => statsOf(answers, answers.counts),
     statsSinceReset: () => statsOf(answers, countsSince(atReset, answers.counts)),
@@ -98,18 +100,32 @@ export function createAuthCache(settings: CacheSettings, clock: Clock): AuthCach
     },
   }
 
-  /** Also what is under way: it may have been asked before the change. */
-  function forget(isMeant: (key: string) => boolean): number {
-    flights.callBack(isMeant)
-    return answers.forgetAll(isMeant)
+  async function uncached({ passdb, request }: PassdbQuestion): Promise<CachedLookup> {
+    return { found: await passdb.lookup(request), cache: 'none' }
   }
 
-  function fromEntry(entry: Entry): Pick<CachedLookup, 'found' | 'password'> {
-    if (entry.value === UNKNOWN) return { found: { result: 'user_unknown' } }
-    return { found: { result: 'ok', ...readAnswerText(entry.value) }, password: passwordOf(entry) }
+  async function ask(key: CacheKey, question: PassdbQuestion, wasKnown: boolean): Promise<CachedLookup> {
+    const again = question.again === true
+    const mayFallBack = wasKnown || again
+    const standing = mayFallBack ? outages.standing(question.name, clock.now()) : undefined
+    const { found, entry }: Fresh = standing ? { found: standing } : await askOnce(key, question)
+    const cache = mayFallBack ? 'expired' : 'miss'
+    if (entry && !entry.gone) return { found, cache, password: passwordOf(entry) }
+    const stale = again ? undefined : fallback(key, found)
+    return stale ?? { found, cache }
   }
 
-  function askOnce(key: string, { name, passdb, request, asked }: PassdbQuestion): Promise<Fresh> {
+  function hit(entry: Entry): CachedLookup {
+    if (entry.value === UNKNOWN) return { found: { result: 'user_unknown' }, cache: 'hit' }
+    return { found: foundIn(entry), cache: 'hit', password: passwordOf(entry) }
+  }
+
+  function foundIn({ value }: Entry): PassdbLookup {
+    const { credentials, fields } = readAnswerText(value)
+    return credentials === undefined ? { result: 'ok', fields } : { result: 'ok', credentials, fields }
+  }
+
+  function askOnce(key: CacheKey, { name, passdb, request, asked }: PassdbQuestion): Promise<Fresh> {
     return flights.join(key, async isCurrent => {
       const askedAt = clock.now()
       const found = await passdb.lookup(request)
@@ -128,12 +144,12 @@ export function createAuthCache(settings: CacheSettings, clock: Clock): AuthCach
   }
 
   /** "Falling back to expired data from cache" (auth-request.c). */
-  function fallback(key: string, failure: PassdbLookup): CachedLookup | undefined {
+  function fallback(key: CacheKey, failure: PassdbLookup): CachedLookup | undefined {
     if (!isOutage(failure)) return undefined
     const entry = answers.peek(key)
     if (entry === undefined) return undefined
     answers.counts.staleServed++
-    return { ...fromEntry(entry), cache: 'stale', failure }
+    return { ...hit(entry), cache: 'stale', failure }
   }
 }
 

@@ -9,30 +9,32 @@ export interface CacheSource {
   readonly name: string
 }
 
-/**
- * The key of a question. User, master user and source always count; `parts` says what else the answer depends on.
- * The user stands first, so that a flush can find its entries.
- */
-export function cacheKey(source: CacheSource, request: AuthRequest, parts: readonly CacheKeyPart[]): string {
-  const texts = [request.user, request.masterUser, source.kind, source.name]
-  for (const part of parts) texts.push(textOf(request[part]))
-  return joinParts(texts)
+/** Two questions are the same when both texts are. */
+export interface CacheKey {
+  /** Apart, so that all that is known of one user is found together. */
+  readonly user: string
+  /** The same for most users. */
+  readonly rest: string
 }
 
-/** The user of a key that cacheKey made. */
-export function userOfKey(key: string): string {
-  const colon = key.indexOf(':')
-  return key.slice(colon + 1, colon + 1 + Number(key.slice(0, colon)))
+/**
+ * The key of a question. User, master user and source always count; `parts` says what else the answer depends on. Each
+ * text stands with its length before it: none can look like the border to the next. Absent is not empty.
+ */
+export function cacheKey(
+  { kind, name }: CacheSource,
+  request: AuthRequest,
+  parts: readonly CacheKeyPart[],
+): CacheKey {
+  let rest = `${kind}${name.length}:${name}${withLength(request.masterUser)}`
+  for (const part of parts) rest += withLength(textOf(request[part]))
+  return { user: request.user, rest }
 }
 
 function textOf(value: string | number | boolean | undefined): string | undefined {
-  return value === undefined ? undefined : String(value)
+  return value === undefined || typeof value === 'string' ? value : String(value)
 }
 
-/**
- * Each part with its length before it: no text in one part can look like the border to the next. Absent is not empty.
- * Joined, not added up: a string that was added up keeps its pieces in memory.
- */
-function joinParts(parts: readonly (string | undefined)[]): string {
-  return parts.map(part => (part === undefined ? '-' : `${part.length}:${part}`)).join('')
+function withLength(text: string | undefined): string {
+  return text === undefined ? '-' : `${text.length}:${text}`
 }

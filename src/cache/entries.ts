@@ -2,7 +2,9 @@
 
 /** One cached answer. The cache alone writes to it. */
 export interface Entry {
-  readonly key: string
+  readonly user: string
+  /** What else is in the key (cache-key.ts). */
+  readonly rest: string
   /** The answer as text; the empty text: there is no such user. Dovecot's form (auth-cache.c). */
   readonly value: string
   readonly bytes: number
@@ -16,16 +18,20 @@ export interface Entry {
   gone: boolean
   newer: Entry | undefined
   older: Entry | undefined
+  /** Another entry of the same user (user-entries.ts). */
+  sameUser: Entry | undefined
 }
 
 /**
  * What an entry takes beside its text: the object, its place in the map, and the heads of two strings.
  * Measured: `npm run bench -- cache` prints resident bytes beside these.
  */
-const OVERHEAD_BYTES = 320
+const OVERHEAD_BYTES = 280
 
-export function entryBytes(key: string, value: string): number {
-  return OVERHEAD_BYTES + textBytes(key) + textBytes(value)
+export function entryBytes(...texts: readonly string[]): number {
+  let bytes = OVERHEAD_BYTES
+  for (const text of texts) bytes += textBytes(text)
+  return bytes
 }
 
 /** V8 keeps a string with one character beyond Latin-1 in two bytes a character. */
@@ -38,19 +44,17 @@ function isLatin1(text: string): boolean {
   return true
 }
 
-/** Entries within a bound. `onGone` is told of every entry that leaves, however it does. */
+/** Entries within a bound, the least recently used one first in line to leave. */
 export class Entries {
   readonly limitBytes: number
-  readonly #onGone: (entry: Entry) => void
-  readonly #byKey = new Map<string, Entry>()
   #newest: Entry | undefined
   #oldest: Entry | undefined
+  #size = 0
   #bytes = 0
   #evictions = 0
 
-  constructor(limitBytes: number, onGone: (entry: Entry) => void) {
+  constructor(limitBytes: number) {
     this.limitBytes = limitBytes
-    this.#onGone = onGone
   }
 
   get bytes(): number {
@@ -58,20 +62,12 @@ export class Entries {
   }
 
   get size(): number {
-    return this.#byKey.size
+    return this.#size
   }
 
   /** How many had to leave for others. */
   get evictions(): number {
     return this.#evictions
-  }
-
-  get(key: string): Entry | undefined {
-    return this.#byKey.get(key)
-  }
-
-  keys(): IterableIterator<string> {
-    return this.#byKey.keys()
   }
 
   /** The entry was of use: it leaves last. */
@@ -81,34 +77,24 @@ export class Entries {
     this.#linkAsNewest(entry)
   }
 
-  /**
-   * Puts the entry in place of the one with its key, and the least recently used ones out. One that is bigger than
-   * everything is not kept; Dovecot throws everybody else out for it.
-   */
-  insert(entry: Entry): void {
-    this.delete(entry.key)
-    if (entry.bytes > this.limitBytes) {
-      entry.gone = true
-      return
-    }
-    while (this.#oldest !== undefined && this.#bytes + entry.bytes > this.limitBytes) {
-      this.delete(this.#oldest.key)
-      this.#evictions++
-    }
-    this.#byKey.set(entry.key, entry)
+  /** The one that must leave before `bytes` more have room; undefined: none. It is counted as evicted. */
+  evictFor(bytes: number): Entry | undefined {
+    if (this.#oldest === undefined || this.#bytes + bytes <= this.limitBytes) return undefined
+    this.#evictions++
+    return this.#oldest
+  }
+
+  add(entry: Entry): void {
+    this.#size++
     this.#bytes += entry.bytes
     this.#linkAsNewest(entry)
   }
 
-  delete(key: string): boolean {
-    const entry = this.#byKey.get(key)
-    if (entry === undefined) return false
-    this.#byKey.delete(key)
+  remove(entry: Entry): void {
     this.#unlink(entry)
+    this.#size--
     this.#bytes -= entry.bytes
     entry.gone = true
-    this.#onGone(entry)
-    return true
   }
 
   #linkAsNewest(entry: Entry): void {

@@ -1,7 +1,7 @@
 // One entry for each question that can have another answer, and never one for two of them.
 
 import t from 'tap'
-import { type CacheSource, cacheKey, userOfKey } from '../../../src/cache/cache-key.js'
+import { type CacheSource, cacheKey } from '../../../src/cache/cache-key.js'
 import type { AuthRequest } from '../../../src/model/auth-request.js'
 import type { CacheKeyPart } from '../../../src/model/passdb.js'
 import { type Chance, chance } from './random.js'
@@ -53,7 +53,11 @@ function identity({ source, request }: Question): string {
   ])
 }
 
-const keyOf = ({ source, request }: Question) => cacheKey(source, request, parts)
+const textOf = (...question: Parameters<typeof cacheKey>) => {
+  const { user, rest } = cacheKey(...question)
+  return JSON.stringify([user, rest])
+}
+const keyOf = ({ source, request }: Question) => textOf(source, request, parts)
 
 t.test(
   `different questions have different keys (${PAIRS} random ones, of texts made to collide)`,
@@ -94,27 +98,13 @@ t.test('any single difference that counts makes another key', async t => {
 t.test('what an answer does not depend on makes no other key', async t => {
   const request: AuthRequest = { user: 'anna', originalUser: 'Anna', protocol: 'imap', secured: 'tls' }
   const source = { kind: 'P', name: 'local' } as const
-  t.equal(
-    cacheKey(source, request, []),
-    cacheKey(source, { ...request, protocol: 'pop3', remoteIp: '::1' }, []),
-  )
-  t.not(
-    cacheKey(source, request, ['protocol']),
-    cacheKey(source, { ...request, protocol: 'pop3' }, ['protocol']),
-  )
+  t.equal(textOf(source, request, []), textOf(source, { ...request, protocol: 'pop3', remoteIp: '::1' }, []))
+  t.not(textOf(source, request, ['protocol']), textOf(source, { ...request, protocol: 'pop3' }, ['protocol']))
 })
 
 t.test('a master user in another mailbox and his own login are two', async t => {
   const own: AuthRequest = { user: 'admin', originalUser: 'admin', protocol: 'imap', secured: 'tls' }
   const source = { kind: 'P', name: 'local' } as const
   const asAnna = { ...own, user: 'anna', masterUser: 'admin' }
-  t.equal(new Set([own, asAnna, { ...own, user: 'anna' }].map(r => cacheKey(source, r, []))).size, 3)
-})
-
-t.test('the user can be read from the key', async t => {
-  const random = chance(6)
-  for (let i = 0; i < 1000; i++) {
-    const question = randomQuestion(random)
-    if (userOfKey(keyOf(question)) !== question.request.user) t.fail(JSON.stringify(question))
-  }
+  t.equal(new Set([own, asAnna, { ...own, user: 'anna' }].map(r => textOf(source, r, []))).size, 3)
 })

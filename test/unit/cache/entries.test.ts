@@ -5,9 +5,11 @@ import { Answers } from '../../../src/cache/answers.js'
 import { entryBytes } from '../../../src/cache/entries.js'
 import { PasswordDigests } from '../../../src/cache/password-digests.js'
 import { Password } from '../../../src/model/password.js'
+import { chance } from './random.js'
 
 const VALUE = '["{PLAIN}secret"]'
 const perEntry = entryBytes('k0', VALUE)
+const key = (user: string, rest = 'P5:local-') => ({ user, rest })
 const hour = { ttlMs: 3_600_000, negativeTtlMs: 3_600_000 }
 const clock = { now: () => 0, unixSeconds: () => 0 }
 
@@ -17,27 +19,27 @@ const roomFor = (entries: number) =>
 
 t.test('the least recently used entry leaves first, and a hit counts as use', async t => {
   const answers = roomFor(3)
-  for (const key of ['k1', 'k2', 'k3']) answers.insert(key, VALUE, 0, true)
-  answers.find('k1')
-  answers.insert('k4', VALUE, 0, true)
-  t.same([...answers.positive.keys()].sort(), ['k1', 'k3', 'k4'])
+  for (const user of ['k1', 'k2', 'k3']) answers.insert(key(user), VALUE, 0, true)
+  answers.find(key('k1'))
+  answers.insert(key('k4'), VALUE, 0, true)
+  t.same([...answers.users()].sort(), ['k1', 'k3', 'k4'])
   t.equal(answers.positive.evictions, 1)
   t.equal(answers.positive.bytes, 3 * perEntry)
 })
 
 t.test('an entry bigger than everything is not kept, and nobody leaves for it', async t => {
   const answers = roomFor(3)
-  answers.insert('k1', VALUE, 0, true)
-  const big = answers.insert('k2', 'x'.repeat(4 * perEntry), 0, true)
+  answers.insert(key('k1'), VALUE, 0, true)
+  const big = answers.insert(key('k2'), 'x'.repeat(4 * perEntry), 0, true)
   t.equal(big.gone, true)
-  t.same([...answers.positive.keys()], ['k1'])
+  t.same([...answers.users()], ['k1'])
 })
 
 t.test('invented names evict nobody who exists', async t => {
   const answers = roomFor(100)
-  for (let i = 0; i < 100; i++) answers.insert(`k${i}`.padEnd(2, '_').slice(0, 2), VALUE, 0, true)
+  for (let i = 0; i < 100; i++) answers.insert(key(`k${i}`.padEnd(2, '_').slice(0, 2)), VALUE, 0, true)
   const before = answers.positive.size
-  for (let i = 0; i < 100_000; i++) answers.insert(`nobody${i}`, '', 0, true)
+  for (let i = 0; i < 100_000; i++) answers.insert(key(`nobody${i}`), '', 0, true)
   t.equal(answers.positive.size, before)
   t.ok(answers.negative.bytes <= answers.negative.limitBytes)
   t.ok(answers.negative.evictions > 90_000)
@@ -45,13 +47,43 @@ t.test('invented names evict nobody who exists', async t => {
 
 t.test('who is found was unknown before, and the other way round: never both', async t => {
   const answers = roomFor(8)
-  answers.insert('k1', '', 0, true)
-  answers.insert('k1', VALUE, 0, true)
-  t.equal(answers.peek('k1')?.value, VALUE)
+  answers.insert(key('k1'), '', 0, true)
+  answers.insert(key('k1'), VALUE, 0, true)
+  t.equal(answers.peek(key('k1'))?.value, VALUE)
   t.equal(answers.negative.size, 0)
-  answers.insert('k1', '', 0, true)
-  t.equal(answers.peek('k1')?.value, '')
+  answers.insert(key('k1'), '', 0, true)
+  t.equal(answers.peek(key('k1'))?.value, '')
   t.equal(answers.positive.size, 0)
+})
+
+t.test('all entries of a user are found together, however many, and those of nobody else', async t => {
+  const { below } = chance(11)
+  const answers = new Answers({ sizeBytes: 1 << 24, ...hour }, clock)
+  const model = new Map<string, string>()
+  const users = ['anna', 'ben', 'carl']
+  let wrong = 0
+  for (let step = 0; step < 200_000; step++) {
+    const user = users[below(3)] ?? ''
+    const rest = `P5:local-${below(user === 'anna' ? 30 : 12)}`
+    const name = `${user} ${rest}`
+    const action = below(100)
+    if (action < 55) {
+      answers.insert(key(user, rest), action % 2 === 0 ? VALUE : '', 0, true)
+      model.set(name, action % 2 === 0 ? VALUE : '')
+    } else if (action < 98) {
+      if (answers.forget(key(user, rest)) !== model.delete(name)) wrong++
+    } else {
+      const own = [...model.keys()].filter(known => known.startsWith(`${user} `))
+      for (const known of own) model.delete(known)
+      if (answers.forgetUser(user) !== own.length) wrong++
+    }
+    if (answers.peek(key(user, rest))?.value !== model.get(name)) wrong++
+    if (answers.positive.size + answers.negative.size !== model.size) wrong++
+  }
+  t.equal(wrong, 0)
+  for (const user of users) answers.forgetUser(user)
+  t.same([...answers.users()], [])
+  t.equal(answers.positive.bytes + answers.negative.bytes, 0)
 })
 
 t.test('text beyond Latin-1 counts twice', async t => {

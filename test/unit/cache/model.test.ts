@@ -220,7 +220,7 @@ t.test('bytes and order are those of a simple list, over 2,000 random histories'
       const at = (list: Listed[]) => list.findIndex(entry => entry.key === key)
       if (what < 3) {
         const value = what === 0 ? '' : 'v'.repeat(1 + random.below(600))
-        answers.insert(key, value, 0, true)
+        answers.insert({ user: key, rest: 'P' }, value, 0, true)
         for (const list of Object.values(lists)) if (at(list) >= 0) list.splice(at(list), 1)
         const [list, limit] =
           value === ''
@@ -233,11 +233,11 @@ t.test('bytes and order are those of a simple list, over 2,000 random histories'
           list.push({ key, bytes })
         }
       } else if (what < 5) {
-        const found = answers.find(key) !== undefined
+        const found = answers.find({ user: key, rest: 'P' }) !== undefined
         for (const list of Object.values(lists)) if (at(list) >= 0) list.push(...list.splice(at(list), 1))
         if (found !== Object.values(lists).some(list => at(list) >= 0)) t.fail(`seed ${seed}: found ${found}`)
       } else {
-        answers.forget(key)
+        answers.forget({ user: key, rest: 'P' })
         for (const list of Object.values(lists)) if (at(list) >= 0) list.splice(at(list), 1)
       }
       for (const part of ['positive', 'negative'] as const) {
