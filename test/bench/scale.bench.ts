@@ -131,7 +131,9 @@ function load(port: number, bodies: readonly string[], token: string): LoadResul
   return result
 }
 
-const portOf = ({ url }: RunningHoming) => Number(new URL(url).port)
+function portOf({ url }: RunningHoming): number {
+  return Number(new URL(url).port)
+}
 
 /** utime and stime of proc(5), in the kernel's hundredths of a second. */
 function cpuSeconds(copies: readonly RunningHoming[]): number {

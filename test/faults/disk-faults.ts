@@ -134,7 +134,7 @@ export function killedWriters(times: number): Fault {
   }
 }
 
-function log(title: string, output: (folder: string) => Promise<string>): Fault {
+function log(title: string, output: (folder: string) => Promise<string>, drops: boolean): Fault {
   return {
     id: 'T11',
     title,
@@ -162,7 +162,8 @@ function log(title: string, output: (folder: string) => Promise<string>): Fault 
         const dropped = Number(/^homing_log\w*dropped\w* (\d+)/m.exec(metrics)?.[1] ?? 0)
         return all(
           atMost('p99', blocked ?? 0, 2 * (asUsual ?? 0), 'ms', 30),
-          claim(`${dropped} lines dropped`, dropped > 0),
+          // A pipe and what is kept in memory hold some thousands.
+          claim(`${dropped} lines dropped`, !drops || dropped > 0),
           claim(
             'all answered',
             tails.flat().every(({ verdict }) => verdict === 'right'),
@@ -181,9 +182,13 @@ function log(title: string, output: (folder: string) => Promise<string>): Fault 
 
 export const diskFaults: readonly Fault[] = [
   fullDisk,
-  log('the disk of the log is full', async () => '/dev/full'),
-  log('nobody reads the log any more', async folder => {
-    await run('mkfifo', [join(folder, 'pipe')])
-    return join(folder, 'pipe')
-  }),
+  log('the disk of the log is full', async () => '/dev/full', true),
+  log(
+    'nobody reads the log any more',
+    async folder => {
+      await run('mkfifo', [join(folder, 'pipe')])
+      return join(folder, 'pipe')
+    },
+    false,
+  ),
 ]

@@ -10,7 +10,6 @@ const chosen: readonly string[] = [
   'the database dies under load',
   'failover: the primary turns read-only (1290), the replica is the new one',
   'passwords change, the replica is behind, and the primary dies',
-  'Valkey hangs',
 ]
 
 t.test('nobody is told wrong, and no acknowledged change is lost', async t => {
