@@ -84,7 +84,7 @@ export function createAuth(options: AuthOptions): Auth {
       if ('refused' in name) return finishUserdb(incoming, startedAt, refused(incoming, name.refused))
       const request = requestFor(incoming, name.user)
       return finishUserdb(incoming, startedAt, {
-        ...(await walkUserdbs(userdbs, request, passdbsKnow, clock)),
+        ...(await walkUserdbs(userdbs, request, passdbsKnow, clock, cache)),
         request,
       })
     },

@@ -1,6 +1,7 @@
 // The userdb chain: where is this user's mail, and as whom is it read?
 // Source: auth-request.c:auth_request_userdb_callback, Dovecot 2.3.19 and 2.4.1.
 
+import type { AuthCache, CachedLookup } from '../cache/auth-cache.js'
 import type { TraceStep } from '../model/auth-event.js'
 import type { AuthRequest } from '../model/auth-request.js'
 import type { Clock } from '../model/clock.js'
@@ -10,6 +11,7 @@ import type { ResultRule } from './chained-passdb.js'
 import type { ChainedUserdb } from './chained-userdb.js'
 import type { OwnFields } from './field-templates.js'
 import { importUserdbFields } from './import-fields.js'
+import { staleReason } from './look-up.js'
 
 export interface UserdbWalk {
   readonly result: UserdbResult
@@ -30,6 +32,7 @@ export async function walkUserdbs(
   request: AuthRequest,
   passdbsKnow: PassdbsKnow,
   clock: Clock,
+  cache?: AuthCache,
 ): Promise<UserdbWalk> {
   const trace: TraceStep[] = []
   let fields = noFields
@@ -40,11 +43,12 @@ export async function walkUserdbs(
     if (skips(link, success)) continue
     const startedAt = clock.now()
     const own = link.expandFor?.(request) ?? link
-    const found: UserdbLookup =
+    const asked: Asked =
       'harm' in own
-        ? { result: 'internal_failure', reason: own.harm }
-        : await lookup(link, request, passdbsKnow)
-    trace.push(step(link, found, clock.now() - startedAt))
+        ? uncached({ result: 'internal_failure', reason: own.harm })
+        : await lookup(link, request, passdbsKnow, cache)
+    const { found } = asked
+    trace.push(step(link, asked, clock.now() - startedAt))
     if (found.result === 'internal_failure') failure ??= found
     if (found.result === 'ok' && !('harm' in own))
       fields = acceptedFields(own, fields, importUserdbFields(found.fields))
@@ -65,20 +69,43 @@ function skips(link: ChainedUserdb, success: boolean): boolean {
   return link.skip === 'found' ? success : link.skip === 'notfound' ? !success : false
 }
 
+/** What a userdb said, and the cache's part in it. */
+interface Asked {
+  readonly found: UserdbLookup
+  readonly cache: CachedLookup['cache']
+  readonly staleReason?: string
+}
+
+const uncached = (found: UserdbLookup): Asked => ({ found, cache: 'none' })
+
 async function lookup(
-  link: ChainedUserdb,
+  { name, userdb }: ChainedUserdb,
   request: AuthRequest,
   passdbsKnow: PassdbsKnow,
-): Promise<UserdbLookup> {
+  cache: AuthCache | undefined,
+): Promise<Asked> {
   try {
-    if (link.userdb.knowsEveryName) {
+    if (userdb.knowsEveryName) {
       const known = await passdbsKnow(request)
-      if (known !== 'ok') return { result: known, reason: 'asked the passdbs whether the user exists' }
+      if (known !== 'ok')
+        return uncached({ result: known, reason: 'asked the passdbs whether the user exists' })
     }
-    return await link.userdb.lookup(request)
+    if (cache === undefined || userdb.cacheKey === undefined) return uncached(await userdb.lookup(request))
+    const question = { kind: 'U', name, passdb: userdb, request, asked: 'lookup' } as const
+    return fromCache(await cache.lookup(question))
   } catch (cause) {
-    return { result: 'internal_failure', reason: 'the userdb driver failed', cause }
+    return uncached({ result: 'internal_failure', reason: 'the userdb driver failed', cause })
   }
+}
+
+/** A userdb has three words; and "no such user" counts only from a database that answered. */
+function fromCache(looked: CachedLookup): Asked {
+  const { found, cache, failure } = looked
+  if (found.result === 'ok') return { found, cache, ...staleReason(looked) }
+  if (found.result === 'user_unknown' && cache !== 'stale')
+    return { found: { result: 'user_unknown' }, cache }
+  const trouble = found.result === 'internal_failure' ? found : failure
+  return { found: { result: 'internal_failure', ...(trouble && failureDetails(trouble)) }, cache }
 }
 
 function acceptedFields(link: OwnFields, soFar: ExtraFields, found: ExtraFields): ExtraFields {
@@ -109,13 +136,13 @@ function failureDetails({ reason, cause }: { reason?: string; cause?: unknown })
   return { ...(reason === undefined ? {} : { reason }), ...(cause === undefined ? {} : { cause }) }
 }
 
-function step(link: ChainedUserdb, found: UserdbLookup, ms: number): TraceStep {
-  const reason = found.result === 'ok' ? undefined : found.reason
+function step(link: ChainedUserdb, { found, cache, staleReason }: Asked, ms: number): TraceStep {
+  const reason = staleReason ?? (found.result === 'ok' ? undefined : found.reason)
   return {
     passdb: link.name,
     driver: link.userdb.driver,
     result: found.result,
-    cache: 'none',
+    cache,
     ms,
     ...(reason === undefined ? {} : { reason }),
   }

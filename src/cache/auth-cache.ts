@@ -1,4 +1,4 @@
-// The auth cache: asks a passdb only when it must, by Dovecot's rules, and answers for it while its database is down.
+// The auth cache: asks a passdb or a userdb only when it must, by Dovecot's rules, and answers for it while its database is down.
 // Source: passdb-cache.c, auth-cache.c, auth-request.c:auth_request_save_cache, Dovecot 2.3.19.
 
 import type { AuthRequest } from '../model/auth-request.js'
@@ -6,7 +6,7 @@ import type { Clock } from '../model/clock.js'
 import type { Passdb, PassdbLookup, Refusal } from '../model/passdb.js'
 import { answerText, readAnswerText } from './answer-text.js'
 import { Answers, type AnswersOptions, UNKNOWN } from './answers.js'
-import { type CacheKey, cacheKey } from './cache-key.js'
+import { type CacheKey, type CacheSource, cacheKey } from './cache-key.js'
 import type { CacheSettings } from './cache-settings.js'
 import { type CacheStats, statsOf } from './cache-stats.js'
 import { CachedPassword } from './cached-password.js'
@@ -19,7 +19,9 @@ import { type Outage, Outages } from './outages.js'
 export interface PassdbQuestion {
   /** The passdb's name in the configuration. */
   readonly name: string
-  readonly passdb: Passdb
+  readonly passdb: Pick<Passdb, 'cacheKey' | 'lookup'>
+  /** A userdb is asked in the same way, and what it says is kept apart. */
+  readonly kind?: CacheSource['kind']
   readonly request: AuthRequest
   /** A lookup shows what is stored and compares nothing. */
   readonly asked: 'verify' | 'lookup'
@@ -71,9 +73,9 @@ export function createAuthCache(settings: CacheSettings, clock: Clock): AuthCach
 
   return {
     lookup: question => {
-      const { name, passdb, request, again } = question
+      const { kind = 'P', name, passdb, request, again } = question
       if (passdb.cacheKey === undefined) return uncached(question)
-      const key = cacheKey({ kind: 'P', name }, request, passdb.cacheKey)
+      const key = cacheKey({ kind, name }, request, passdb.cacheKey)
       const known = again ? undefined : answers.find(key)
       if (known && !known.expired) return hit(known.entry)
       return ask(key, question, known !== undefined)
@@ -107,7 +109,7 @@ export function createAuthCache(settings: CacheSettings, clock: Clock): AuthCach
   async function ask(key: CacheKey, question: PassdbQuestion, wasKnown: boolean): Promise<CachedLookup> {
     const again = question.again === true
     const mayFallBack = wasKnown || again
-    const standing = mayFallBack ? outages.standing(question.name, clock.now()) : undefined
+    const standing = mayFallBack ? outages.standing(sourceOf(question), clock.now()) : undefined
     const { found, entry }: Fresh = standing ? { found: standing } : await askOnce(key, question)
     const cache = mayFallBack ? 'expired' : 'miss'
     if (entry && !entry.gone) return { found, cache, password: passwordOf(entry) }
@@ -125,15 +127,16 @@ export function createAuthCache(settings: CacheSettings, clock: Clock): AuthCach
     return credentials === undefined ? { result: 'ok', fields } : { result: 'ok', credentials, fields }
   }
 
-  function askOnce(key: CacheKey, { name, passdb, request, asked }: PassdbQuestion): Promise<Fresh> {
+  function askOnce(key: CacheKey, question: PassdbQuestion): Promise<Fresh> {
+    const { passdb, request, asked } = question
     return flights.join(key, async isCurrent => {
       const askedAt = clock.now()
       const found = await passdb.lookup(request)
       if (isOutage(found)) {
-        outages.failed(name, found, clock.now())
+        outages.failed(sourceOf(question), found, clock.now())
         return { found }
       }
-      outages.answered(name)
+      outages.answered(sourceOf(question))
       if (!isCurrent()) return { found }
       const value = keptValue(found)
       if (value !== undefined)
@@ -157,6 +160,10 @@ interface Fresh {
   readonly found: PassdbLookup
   /** Absent: an answer that is not kept. */
   readonly entry?: Entry
+}
+
+function sourceOf({ kind = 'P', name }: PassdbQuestion): string {
+  return `${kind}${name}`
 }
 
 /** The database did not answer. Trouble without a cause is an answer: a row that makes no sense. */

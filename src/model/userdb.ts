@@ -2,6 +2,7 @@
 
 import type { AuthRequest } from './auth-request.js'
 import type { ExtraFields } from './extra-fields.js'
+import type { CacheKeyPart } from './passdb.js'
 
 /** Dovecot's three words (auth/userdb.h). */
 export type UserdbResult = 'ok' | 'user_unknown' | 'internal_failure'
@@ -21,6 +22,8 @@ export interface Userdb {
    * believes it (auth/userdb-static.c without allow_all_users, 2.3.19).
    */
   readonly knowsEveryName?: boolean
+  /** What its answer depends on besides the user and the master user, as for a passdb. Absent: never cached. */
+  readonly cacheKey?: readonly CacheKeyPart[]
   /** Finds uid, gid, home and further fields. A database that does not answer is `internal_failure`. */
   lookup(request: AuthRequest, signal?: AbortSignal): Promise<UserdbLookup>
   /**

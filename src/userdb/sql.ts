@@ -45,6 +45,7 @@ export const sql: UserdbDriver<typeof options> = {
     }
     const userdb: Userdb = {
       driver: 'sql',
+      ...(!given.list_only && { cacheKey: [] }),
       lookup: given.list_only ? async () => ({ result: 'user_unknown' }) : lookup,
       list: mask => accounts.list(mask),
     }
