@@ -52,7 +52,7 @@ const siteLines: Readonly<Record<string, SiteLines>> = {
   'auth.lua': (url, token) => ({ "local url = '": `${url}'`, "local token = '": `${token ?? ''}'` }),
   'oauth2.conf.ext': (url, token) => ({
     'grant_url = ': `${url}/oauth2/token`,
-    'client_secret = ': token ?? 'none',
+    'client_secret = ': token || 'none',
   }),
 }
 
@@ -62,7 +62,7 @@ export function siteValues({ url, token }: AskedService): string {
     `lua_settings {\n  url = ${url}\n  token = ${token ?? ''}\n}`,
     'oauth2 {\n  introspection_mode = post\n  client_id = dovecot',
     `  grant_url = ${url}/oauth2/token\n  introspection_url = ${url}/oauth2/introspect`,
-    `  client_secret = ${token ?? 'none'}\n}\n`,
+    `  client_secret = ${token || 'none'}\n}\n`,
   ].join('\n')
 }
 
