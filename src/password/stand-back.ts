@@ -5,10 +5,10 @@ import { setPriority } from 'node:os'
 import type { Breathe } from './sha-crypt-engine.js'
 
 /**
- * Little: with more of it a storm of refusals leaves the hashes next to nothing of a core that they share, and where
- * control groups divide the machine (autogroup, systemd) the weight of nice threads is lost to other groups.
+ * All there is: beside busy hash threads of niceness 5 the slowest hundredth of lookups took twice as long as beside these, and
+ * in a storm of refusals these keep their share all the same (`npm run bench -- hash-load`).
  */
-const NICENESS = 5
+const NICENESS = 19
 /** An instant of sleep; without the slack that Linux adds it is a few microseconds. */
 const BREATH_MS = 0.001
 
