@@ -42,11 +42,16 @@ async function homing(args) {
 
 /** `npm test`: everything, and last a line of counts. */
 function test() {
-  const prepared = prepareTests()
-  const counts = prepared ? runTap(testFolders()) : { passed: 0, failed: 1, skipped: 0 }
-  console.log(`\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
-  process.exitCode = counts.failed > 0 ? 1 : (counts.status ?? 1)
+  const runs = prepareTests()
+    ? [runTap(testFolders()), runTap([`build/test/${timing}`], ['--jobs=1'])]
+    : [{ passed: 0, failed: 1, skipped: 0, status: 1 }]
+  const sum = count => runs.reduce((total, run) => total + run[count], 0)
+  console.log(`\n${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped`)
+  process.exitCode = sum('failed') > 0 ? 1 : (runs.find(({ status }) => status !== 0)?.status ?? 0)
 }
+
+/** What measures times comes after everything else, one file at a time: next to others it would measure those. */
+const timing = 'timing'
 
 /** Those whose last files are short come last: then nobody waits for a single long one at the end. */
 const order = ['architecture', 'unit', 'service', 'conformance', 'system']
@@ -54,7 +59,7 @@ const order = ['architecture', 'unit', 'service', 'conformance', 'system']
 /** Every folder of tests, the known ones in that order. */
 function testFolders() {
   const folders = readdirSync(within('build', 'test'), { withFileTypes: true })
-    .filter(entry => entry.isDirectory())
+    .filter(entry => entry.isDirectory() && entry.name !== timing)
     .map(({ name }) => name)
   const place = name => (order.includes(name) ? order.indexOf(name) : order.length)
   return folders.sort((a, b) => place(a) - place(b)).map(name => `build/test/${name}`)
@@ -69,7 +74,7 @@ function prepareTests() {
 }
 
 /** Folders of test/ that need more than Node. */
-const apart = ['system', 'faults', 'bench']
+const apart = ['system', 'faults', 'bench', timing]
 
 /** `npm run check`: all that needs neither network nor other programs. */
 function check() {
@@ -238,7 +243,7 @@ function typeCheckAndLint() {
 }
 
 /** Runs the test files below the given folders and counts as tap counts. A run without counts is a failure. */
-function runTap(folders) {
+function runTap(folders, options = []) {
   const tap = within('node_modules', 'tap', 'dist', 'esm', 'run.mjs')
   // tap puts its plugins together once for a choice of plugins; .taprc makes that choice.
   if (!existsSync(within('.tap', 'plugins')))
@@ -249,7 +254,14 @@ function runTap(folders) {
   const plain = process.stdout.isTTY ? [] : ['--no-color']
   // With CI set, the report is printed once and not redrawn in place.
   const env = process.stdout.isTTY ? process.env : { ...process.env, CI: process.env.CI || 'true' }
-  const args = [tap, '--reporter=base', ...plain, `--output-file=${output}`, ...folders.flatMap(findTests)]
+  const args = [
+    tap,
+    '--reporter=base',
+    ...plain,
+    `--output-file=${output}`,
+    ...options,
+    ...folders.flatMap(findTests),
+  ]
   const status = run(process.execPath, args, { env })
 
   const report = existsSync(output) ? readFileSync(output, 'utf8') : ''

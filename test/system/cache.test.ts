@@ -1,4 +1,4 @@
-// The cache under load: while the database is dead those who were seen before log in as fast as ever and nobody hears "no";
+// The cache under load: while the database is dead those who were seen before log in and nobody hears "no";
 // invented names and wrong passwords at full rate push nobody out.
 
 import { randomBytes } from 'node:crypto'
@@ -49,10 +49,6 @@ t.test('a database that is killed under load', { timeout: 120_000 }, async t => 
   t.same(wordsOf(stale), ['200 ok'], 'who was seen before gets in although the entry is expired')
   t.match(await metricsOf(homing), /homing_auth_cache_stale_served_total [1-9]/)
   await homing.waitForLog('"level":"warn"', 'Falling back to expired data from cache')
-
-  const [p99Before, p99Fresh, p99Stale] = [before, fresh, stale].map(p99)
-  t.comment(`p99: ${p99Before} ms before, ${p99Fresh} ms from fresh and ${p99Stale} ms from expired entries`)
-  t.ok((p99Fresh ?? 0) <= 100, 'the 99th percentile of cached answers stays below 100 ms')
 
   await mariadb.start()
   const startedAt = performance.now()
@@ -161,11 +157,6 @@ async function load(homing: RunningHoming, users: readonly string[], ms: number)
 
 function wordsOf(answers: readonly Answered[]): string[] {
   return [...new Set(answers.map(({ status, result }) => `${status} ${result}`))].sort()
-}
-
-function p99(answers: readonly Answered[]): number {
-  const sorted = answers.map(({ ms }) => ms).sort((a, b) => a - b)
-  return Math.round((sorted[Math.floor(sorted.length * 0.99)] ?? 0) * 10) / 10
 }
 
 async function metricsOf({ url, token }: RunningHoming): Promise<string> {
