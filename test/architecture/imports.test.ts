@@ -24,8 +24,9 @@ const levels: Readonly<Record<string, number>> = {
   protocols: 4,
   config: 5,
   'engine.ts': 6,
-  'service.ts': 7,
-  cli: 8,
+  service: 7,
+  'service.ts': 8,
+  cli: 9,
 }
 
 /** Beyond the numbers: the engine is handed its passdbs and its log, it does not fetch them. */

@@ -1,0 +1,13 @@
+import { type AccountDesk, createAccountDesk } from '../accounts/account-desk.js'
+import type { AccountKind } from '../accounts/account-kinds.js'
+import { databaseUrlOf } from '../config/database-urls.js'
+import type { HomingConfig } from '../config/program-schema.js'
+import type { Engine } from '../engine.js'
+import { createUsernameRules } from '../model/username.js'
+
+/** The accounts of a kind where the chain's own passdb has them. `by`: who changes them, for the audit. */
+export function deskOf(engine: Engine, config: HomingConfig, kind: AccountKind, by: string): AccountDesk {
+  const rules = createUsernameRules(config.settings)
+  const database = engine.databases.open(databaseUrlOf(config, kind.table))
+  return createAccountDesk(kind, rules, database.accounts(kind.table, rules.normaliseStored, by))
+}

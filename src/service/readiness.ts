@@ -1,0 +1,10 @@
+import type { Engine } from '../engine.js'
+import type { Readiness } from '../protocols/services.js'
+
+const PING_DEADLINE_MS = 900
+
+/** Whether the database of the service answers; within a second, whatever it does. */
+export async function readinessOf({ database }: Engine): Promise<Readiness> {
+  const answers = await database.ping(AbortSignal.timeout(PING_DEADLINE_MS)).catch(() => false)
+  return answers ? 'ready' : 'degraded'
+}

@@ -1,0 +1,61 @@
+// The figures of a service's parts among its metrics, each read when somebody asks.
+
+import type { AuthCache } from '../cache/auth-cache.js'
+import type { HomingConfig } from '../config/program-schema.js'
+import type { Engine } from '../engine.js'
+import type { OpenLogger } from '../telemetry/logger.js'
+import type { CacheFigures, Metrics } from '../telemetry/metrics.js'
+import { formatServiceMetrics, type ServiceFigures } from '../telemetry/service-metrics.js'
+import type { OpenListeners } from './open-listeners.js'
+import type { Recorders } from './open-recorders.js'
+
+export interface WatchedParts {
+  readonly engine: Engine
+  readonly config: HomingConfig
+  readonly logger: OpenLogger
+  readonly recorders: Recorders
+  readonly readiness: () => Promise<ServiceFigures['readiness']>
+  /** undefined: they are not open yet. */
+  readonly listeners: () => OpenListeners | undefined
+  readonly isConfigGood: () => boolean
+}
+
+/** From now on they are among the metrics. */
+export function watchFigures(metrics: Metrics, parts: WatchedParts): void {
+  const { engine, config, logger, recorders, readiness, listeners, isConfigGood } = parts
+  metrics.watch(async () =>
+    formatServiceMetrics({
+      readiness: await readiness(),
+      hash: engine.verifier.stats(),
+      databases: databaseFigures(engine, config),
+      certificates: (listeners()?.certificates() ?? []).map(({ door, certificate }) => ({
+        door,
+        ...certificate,
+      })),
+      droppedLogLines: logger.droppedLines(),
+      loginEvents: recorders.logins.counts(),
+      masterAudit: recorders.masters.counts(),
+      isConfigGood: isConfigGood(),
+    }),
+  )
+}
+
+/** What the metrics show of the auth cache. */
+export function cacheFigures(cache: AuthCache): CacheFigures {
+  const { hits, negativeHits, misses, expired, ...figures } = cache.stats()
+  return { ...figures, lookups: { hit: hits, negative_hit: negativeHits, miss: misses, expired } }
+}
+
+/** By the passdb that keeps a database of its own; `main` is that of the service. */
+function databaseFigures(
+  { databases, database }: Engine,
+  { passdbs }: HomingConfig,
+): ServiceFigures['databases'] {
+  const names = new Map([[database, 'main']])
+  for (const { name, options } of passdbs) {
+    const { database_url: url } = options as { database_url?: string }
+    const own = url ? databases.open(url) : database
+    if (!names.has(own)) names.set(own, name)
+  }
+  return [...names].map(([opened, name]) => ({ name, figures: opened.figures() }))
+}
