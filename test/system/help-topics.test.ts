@@ -1,7 +1,7 @@
 // homing help TOPIC: pages whose commands exist and whose settings are read.
 
 import { spawnSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
@@ -9,8 +9,16 @@ import { commands } from '../../src/cli/cli.js'
 import { helpTopics, readTopic } from '../../src/cli/help-topics.js'
 import { loadConfig } from '../../src/config/load-config.js'
 import { programSchema } from '../../src/config/program-schema.js'
+import { createAuthority } from './certificates.js'
 
 const program = fileURLToPath(new URL('../../src/cli/homing.js', import.meta.url))
+
+const readme = readFileSync('README.md', 'utf8')
+
+const pages = (): readonly (readonly [string, string])[] => [
+  ['README', readme],
+  ...helpTopics().map(({ name }) => [name, readTopic(name)] as const),
+]
 
 function homing(...args: string[]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], {
@@ -38,10 +46,10 @@ t.test('an unknown topic names those there are; commands keep their help', async
   t.match(homing('help', 'local-user'), { code: 0, out: /homing local-user add USER/ })
 })
 
-t.test('every command that a topic names exists', async t => {
+t.test('every command that a page names exists', async t => {
   const names = commands.map(({ name }) => name)
-  for (const { name } of helpTopics()) {
-    const used = readTopic(name).matchAll(/`?homing ((?:[a-z-]+ ?){1,2})/g)
+  for (const [name, text] of pages()) {
+    const used = text.matchAll(/(?<![/\w])homing (?:-- )?((?:[a-z][a-z-]* ?){1,2})/g)
     for (const [, words = ''] of used) {
       const typed = words.trim()
       t.ok(
@@ -54,14 +62,31 @@ t.test('every command that a topic names exists', async t => {
   }
 })
 
-t.test('every piece of configuration in a topic is one that the program reads', async t => {
-  for (const { name } of helpTopics()) {
-    for (const [, toml = ''] of readTopic(name).matchAll(/```toml\n([\s\S]*?)```/g)) {
-      const folder = t.testdir({ secret: 'x' })
+t.test('every piece of configuration in a page is one that the program reads', async t => {
+  const folder = t.testdir({ secret: 'x' })
+  const authority = await createAuthority(folder, 'pages')
+  const { certFile, keyFile } = await authority.issue('homing', 'DNS:localhost', { days: 90 })
+  /** What stands under /etc in a page, as it stands here. */
+  const fileOf = (path: string) => {
+    if (path.startsWith('/etc/homing/')) return join(folder, 'secret')
+    if (path.endsWith('.key')) return keyFile
+    return path.endsWith('servers.pem') ? authority.caFile : certFile
+  }
+  for (const [name, text] of pages()) {
+    for (const [, toml = ''] of text.matchAll(/```toml\n([\s\S]*?)```/g)) {
       const file = join(folder, 'homing.toml')
-      writeFileSync(file, toml.replaceAll(/"\/etc\/homing\/[^"]*"/g, JSON.stringify(join(folder, 'secret'))))
+      writeFileSync(
+        file,
+        toml.replaceAll(/"(\/etc\/[^"]*)"/g, (_, path) => JSON.stringify(fileOf(path))),
+      )
       const loaded = loadConfig(programSchema, { file, environment: {} })
       t.match(loaded, { config: {} }, `${name}: ${JSON.stringify('problems' in loaded && loaded.problems)}`)
     }
   }
+})
+
+t.test('the README links every page, and nothing that is not there', async t => {
+  const links = [...readme.matchAll(/\]\(([^):]+)\)/g)].map(([, path = '']) => path)
+  for (const path of links) t.ok(existsSync(path), path)
+  for (const { name } of helpTopics()) t.ok(links.includes(`src/cli/topics/${name}.md`), name)
 })
