@@ -35,16 +35,18 @@ async function runService(call: Call): Promise<ExitCode> {
   const demo = call.flag('demo')
   if (demo) refuseDemoElsewhere(config.settings.database_url)
   const service = await start(config)
+  const systemd = systemdOf(call.terminal.environment, warning => console.error(`warning: ${warning}`))
+  // Before a word is said: whoever waits for it may send a signal at once.
+  const ended = stopped(service, config, systemd)
+  if (!hangsUp) process.on('SIGHUP', () => hangUp(service, sources, systemd))
+  process.on('SIGUSR2', () => service.logCacheStatistics())
   if (demo) await addDemoUsers(service.engine.database, config.settings)
   const say = sayOnly(call)
   say(readyLine(call, config, service))
-  const systemd = systemdOf(call.terminal.environment, warning => console.error(`warning: ${warning}`))
-  if (!hangsUp) process.on('SIGHUP', () => hangUp(service, sources, systemd))
-  process.on('SIGUSR2', () => service.logCacheStatistics())
   if (demo) say(guideOf(service, config))
   if (config.passdbs.some(({ settings }) => settings.master)) void warnOfWeakMasters(call, config, service)
   void systemd.ready()
-  return stopped(service, config, systemd)
+  return ended
 }
 
 const MASTERS_NAMED = 20

@@ -419,7 +419,7 @@ t.test('a second signal ends a stop that takes its time', async t => {
   const service = await serve(['--set', 'shutdown_delay=30 secs'])
   service.child.kill('SIGTERM')
   await new Promise(resolve => setTimeout(resolve, 700))
-  t.equal(service.child.exitCode, null)
+  t.match(service.child, { exitCode: null, signalCode: null })
   const startedAt = performance.now()
   t.not((await service.stop('SIGTERM')).code, 0)
   t.ok(performance.now() - startedAt < 5000)
@@ -461,7 +461,6 @@ t.test('serve --demo adds the guide’s users, and its curl lines give the answe
   })
 })
 
-/** What the service has printed once so many curl lines have come. */
 /** All that it has printed, once so many curl lines are in it. */
 async function printed({ output }: Served, curls: number): Promise<string> {
   while ((output.out.match(/^curl .*\n/gm) ?? []).length < curls) await sleep(10)
