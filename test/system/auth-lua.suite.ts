@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import { badAnswers } from './bad-answers.js'
 import { createAuthority } from './certificates.js'
 import { type RunningDovecot, startDovecot } from './dovecot.js'
 import { imapAnswer } from './mail-clients.js'
@@ -53,7 +54,7 @@ export function testAuthLua(major: '2.3' | '2.4'): void {
     await t.test('a storm of logins right after the start is answered', t => stormAtStart(t, run))
     await t.test('Homing is told who wants in, from where and how', t => asksEverything(t, run))
     await t.test('each refusal reads as what it is', t => refusals(t, run))
-    await t.test('whatever is no sound answer is a temporary failure', t => badAnswers(t, run))
+    await t.test('whatever is no sound answer is a temporary failure', t => unsound(t, run))
     await t.test('a service that is down is a temporary failure until it is back', t => outage(t, run))
     await t.test('a right password vouches for no other one', t => verifyAndCache(t, run))
     await t.test('an answer for one protocol is none for another', t => cacheByProtocol(t, run))
@@ -161,64 +162,17 @@ async function refusals(t: Test, { dovecot, service, login }: Run): Promise<void
   }
 }
 
-/** User name → what the service answers for it. */
-const bad: Readonly<Record<string, Answer>> = {
-  'status-201': reply(201, 'result=ok', 'user=u'),
-  'status-302': (_question, response) => response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end(),
-  'status-400': reply(400, 'result=ok', 'user=u'),
-  'status-401': reply(401, 'result=password_mismatch', 'user=u'),
-  'status-404': reply(404, 'result=user_unknown', 'user=u'),
-  'status-429': reply(429, 'result=user_unknown', 'user=u'),
-  'status-500': reply(500, 'result=ok', 'user=u'),
-  'status-503': reply(503, 'result=internal_failure', 'user=u'),
-  'internal-failure-with-200': reply(200, 'result=internal_failure', 'user=u'),
-  'unknown-word': reply(200, 'result=next', 'user=u'),
-  'inherited-word': reply(200, 'result=__index', 'user=u'),
-  'no-result': reply(200, 'user=u', 'result=ok'),
-  'no-user': reply(200, 'result=ok', 'proxy=y'),
-  'empty-body': body(''),
-  'only-a-line-end': body('\n'),
-  json: body('{"result":"ok","user":"u","fields":{}}\n'),
-  'no-line-end': body('result=ok\tuser=u\tproxy=y'),
-  'two-lines': body('result=ok\tuser=u\nproxy=y\n'),
-  'not-a-pair': ok('user=u', 'proxy'),
-  'empty-pair': ok('user=u', '', 'nodelay=y'),
-  'empty-key': ok('user=u', '=y'),
-  'empty-value': ok('user=u', 'proxy='),
-  'twice-the-same': ok('user=u', 'host=a', 'host=b', 'proxy=y'),
-  'key-with-a-space': ok('user=u', 'host name=a', 'proxy=y'),
-  'key-with-a-dash': ok('user=u', 'a-b=c'),
-  'key-too-long': ok('user=u', `${'k'.repeat(65)}=v`),
-  'value-too-long': ok('user=u', `k=${'v'.repeat(8193)}`),
-  'tab-in-a-value': ok('user=u', 'home=/srv\x01tproxy'),
-  'line-end-in-a-value': ok('user=u', 'home=/srv\x01n'),
-  'nul-in-a-value': ok('user=u', 'home=/srv\x010'),
-  'raw-nul': ok('user=u', 'home=/srv\x00x'),
-  'bell-in-a-value': ok('user=u', 'home=/srv\x07'),
-  'proxy-no': ok('user=u', 'proxy=no', 'host=127.0.0.1'),
-  'ssl-false': ok('user=u', 'proxy=y', 'host=127.0.0.1', 'ssl=false'),
-  'host-without-proxy': ok('user=u', 'host=127.0.0.1'),
-  'cut-before-an-answer': (_question, _response, socket) => socket.destroy(),
-  'cut-in-the-head': (_question, _response, socket) => socket.end('HTTP/1.1 200 OK\r\nContent-'),
-  'cut-in-the-body': (_question, _response, socket) =>
-    socket.end('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nresult=ok\tuser=u\tproxy=y'),
-  'cut-in-a-chunk': (_question, _response, socket) =>
-    socket.end('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n40\r\nresult=ok\tuser=u'),
-  'no-http': (_question, _response, socket) => socket.end('220 mail.example.org ESMTP\r\n'),
-  'never-an-answer': () => {},
-  'half-an-answer-and-silence': (_question, _response, socket) =>
-    socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nresult=ok\tuser=u'),
-}
-
-async function badAnswers(t: Test, { dovecot, service, login, questionsOf }: Run): Promise<void> {
+async function unsound(t: Test, { dovecot, service, login, questionsOf }: Run): Promise<void> {
   service.answer = (question, response, socket) => {
     const user = String(question.json?.user)
-    const answer = Object.hasOwn(bad, user) ? bad[user] : undefined
+    const answer = Object.hasOwn(badAnswers, user) ? badAnswers[user] : undefined
     answer?.(question, response, socket)
   }
   const started = performance.now()
   const mark = await dovecot.logMark()
-  const answers = await Promise.all(Object.keys(bad).map(async name => [name, await login(name)] as const))
+  const answers = await Promise.all(
+    Object.keys(badAnswers).map(async name => [name, await login(name)] as const),
+  )
   for (const [name, answer] of answers) {
     t.match(answer, TEMPORARY, name)
     t.ok(questionsOf(name).length > 0, `${name}: the service was asked`)
@@ -354,7 +308,7 @@ async function userdb(t: Test, { dovecot, service, questionsOf }: Run): Promise<
   service.answer = reply(200, 'result=user_unknown', 'user=x')
   t.match(await dovecot.doveadm('user', 'unknown'), { code: 67 })
   for (const [name, answer] of Object.entries({
-    ...bad,
+    ...badAnswers,
     mismatch: reply(200, 'result=password_mismatch', 'user=x'),
   })) {
     if (!['status-500', 'no-line-end', 'empty-value', 'mismatch'].includes(name)) continue

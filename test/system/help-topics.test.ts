@@ -1,32 +1,22 @@
 // homing help TOPIC: pages whose commands exist and whose settings are read.
 
-import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { commands } from '../../src/cli/cli.js'
 import { helpTopics, readTopic } from '../../src/cli/help-topics.js'
 import { loadConfig } from '../../src/config/load-config.js'
 import { programSchema } from '../../src/config/program-schema.js'
 import { createAuthority } from './certificates.js'
+import { commandLine } from './command-line.js'
 
-const program = fileURLToPath(new URL('../../src/cli/homing.js', import.meta.url))
-
+const { homing } = commandLine(t)
 const readme = readFileSync('README.md', 'utf8')
 
 const pages = (): readonly (readonly [string, string])[] => [
   ['README', readme],
   ...helpTopics().map(({ name }) => [name, readTopic(name)] as const),
 ]
-
-function homing(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], {
-    env: { PATH: process.env.PATH },
-    encoding: 'utf8',
-  })
-  return { code: status, out: stdout, err: stderr }
-}
 
 t.test('every topic is listed and printed', async t => {
   const { code, out } = homing('help', 'topics')

@@ -1,17 +1,14 @@
 // homing master-user, and what other commands say of masters: the built program on a database of its own.
 
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import Database from 'libsql'
 import t from 'tap'
+import { commandLine } from './command-line.js'
 
-const program = fileURLToPath(new URL('../../src/cli/homing.js', import.meta.url))
-const folder = mkdtempSync(join(tmpdir(), 'homing-master-'))
-t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+const { folder, program, run } = commandLine(t)
 const database = join(folder, 'homing.db')
 writeFileSync(
   join(folder, 'homing.toml'),
@@ -32,16 +29,7 @@ table = "local_users"
   { mode: 0o600 },
 )
 
-function homing(input: string, ...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], {
-    cwd: folder,
-    input,
-    env: { PATH: process.env.PATH },
-    encoding: 'utf8',
-    timeout: 60_000,
-  })
-  return { code: status, out: stdout, err: stderr }
-}
+const homing = (input: string, ...args: string[]) => run(args, { input })
 
 t.test('a master is added, shown, limited, listed and deleted', async t => {
   t.match(homing('s3cret\n', 'master-user', 'add', 'Admin@Example.org', '--domains', 'example.org'), {

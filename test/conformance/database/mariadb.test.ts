@@ -2,6 +2,7 @@ import t from 'tap'
 import { startMariadb, whyNoMariadb } from '../../system/mariadb-server.js'
 import { changesSuite } from './changes.suite.js'
 import { databaseSuite } from './database.suite.js'
+import { migrationSuite } from './migration.suite.js'
 import type { DatabaseMaker } from './test-database.js'
 
 const reason = whyNoMariadb()
@@ -19,6 +20,7 @@ if (reason) {
       return { url, execute: sql => server.execute(sql, name) }
     },
   }
+  migrationSuite('MariaDB', maker)
   databaseSuite('MariaDB', maker)
   changesSuite('MariaDB', maker)
 }

@@ -5,6 +5,7 @@ import Database from 'libsql'
 import t from 'tap'
 import { changesSuite } from './changes.suite.js'
 import { databaseSuite } from './database.suite.js'
+import { migrationSuite } from './migration.suite.js'
 import type { DatabaseMaker } from './test-database.js'
 
 const folder = await mkdtemp(join(tmpdir(), 'homing-sqlite-'))
@@ -29,5 +30,6 @@ const maker: DatabaseMaker = {
     return { url: `sqlite:${path}`, execute }
   },
 }
+migrationSuite('SQLite', maker)
 databaseSuite('SQLite', maker)
 changesSuite('SQLite', maker)

@@ -70,3 +70,15 @@ export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   for await (const item of items) all.push(item)
   return all
 }
+
+const proxyColumns = {
+  user: 'username',
+  password: 'password',
+  host: 'host',
+  port: 'port',
+  ssl_mode: 'ssl_mode',
+  destuser: 'destuser',
+  active: 'active',
+}
+/** The table of proxied users, as a passdb reads it. */
+export const proxyTable = { table: 'proxy_users', columns: proxyColumns, normalise: lower }
