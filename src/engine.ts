@@ -9,6 +9,7 @@ import { createChain } from './auth/passdb-chain.js'
 import { createStrengthening, type StrengthenEvent } from './auth/strengthen-password.js'
 import type { AuthCache } from './cache/auth-cache.js'
 import type { HomingConfig } from './config/program-schema.js'
+import type { DriverDeps } from './database/driver-deps.js'
 import { createDatabases, type Database, type Databases } from './database/open-database.js'
 import type { AccountChange } from './database/record-change.js'
 import type { AuthEvent } from './model/auth-event.js'
@@ -16,7 +17,7 @@ import { systemClock } from './model/clock.js'
 import type { MasterUse } from './model/master-use.js'
 import { createUsernameRules } from './model/username.js'
 import { passdbDrivers } from './passdb/drivers.js'
-import type { PassdbDeps, PassdbDriver } from './passdb/passdb-driver.js'
+import type { PassdbDriver } from './passdb/passdb-driver.js'
 import { createPasswordVerifier } from './password/create-password-verifier.js'
 import type { PasswordVerifier } from './password/password-verifier.js'
 import { createRouter } from './routing/create-router.js'
@@ -76,7 +77,7 @@ export async function openEngine(config: HomingConfig, deps: EngineDeps): Promis
   }
   try {
     const usernameRules = createUsernameRules(settings)
-    const depsOf = (name: string): PassdbDeps => ({
+    const depsOf = (name: string): DriverDeps => ({
       databases,
       usernameRules,
       name,
@@ -104,7 +105,7 @@ export async function openEngine(config: HomingConfig, deps: EngineDeps): Promis
   }
 }
 
-type DepsOf = (name: string) => PassdbDeps
+type DepsOf = (name: string) => DriverDeps
 
 async function openPassdbs(config: HomingConfig, depsOf: DepsOf): Promise<ChainedPassdb[]> {
   const drivers: Readonly<Record<string, PassdbDriver>> = passdbDrivers

@@ -1,15 +1,15 @@
 // Opens a driver of the table with what it may ask for.
 
 import type { Static, TObject } from 'typebox'
+import type { DriverDeps } from '../../../src/database/driver-deps.js'
 import type { AccountSources } from '../../../src/database/open-database.js'
 import { createUsernameRules } from '../../../src/model/username.js'
-import type { PassdbDeps } from '../../../src/passdb/passdb-driver.js'
 import { memoryDatabases } from './memory-database.js'
 
 export function driverDeps(
   databases: AccountSources = memoryDatabases({}),
-  over: Partial<PassdbDeps> = {},
-): PassdbDeps {
+  over: Partial<DriverDeps> = {},
+): DriverDeps {
   const usernameRules = createUsernameRules({
     auth_username_format: '%Lu',
     auth_default_realm: '',
