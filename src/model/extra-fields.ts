@@ -54,14 +54,3 @@ export function withoutFields(fields: ExtraFields, names: readonly string[]): Ex
   for (const name of names) rest.delete(name)
   return rest
 }
-
-const USERDB_PREFIX = 'userdb_'
-
-/** The `userdb_*` fields without their prefix: what userdb prefetch reads. */
-export function userdbFields(fields: ExtraFields): ExtraFields {
-  return new Map(
-    [...fields]
-      .filter(([name]) => name.startsWith(USERDB_PREFIX))
-      .map(([name, value]) => [name.slice(USERDB_PREFIX.length), value]),
-  )
-}

@@ -50,8 +50,6 @@ export const schemes = {
   ARGON2ID: argon2('argon2id'),
 } satisfies Record<string, PasswordScheme>
 
-export type SchemeName = keyof typeof schemes
-
 const table: Readonly<Record<string, PasswordScheme>> = schemes
 
 /** The scheme of this name, whatever its case. */

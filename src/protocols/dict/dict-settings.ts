@@ -1,4 +1,3 @@
-import type { Static } from 'typebox'
 import { settings, words } from '../../model/setting.js'
 
 /** Where the dict protocol is spoken: unix sockets only, whose permissions say who may see stored passwords. */
@@ -8,5 +7,3 @@ export const dictSettings = settings({
     [],
   ),
 })
-
-export type DictSettings = Static<typeof dictSettings>
