@@ -4,12 +4,12 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import mysql from 'mysql2/promise'
+import { freePorts } from './free-ports.js'
 
 const USER = 'homing'
 const PASSWORD = 'homing-test'
@@ -109,7 +109,7 @@ async function ownServer(options: MariadbServerOptions = {}): Promise<MariadbSer
   const pidFile = join(folder, 'mysqld.pid')
   const watchdog = watchOver(folder, pidFile)
   await createDataFolder(binary, folder)
-  const port = await freePort()
+  const [port = 0] = await freePorts(1)
   const args = [...serverArguments(folder, socket, pidFile, port), ...(options.args ?? [])]
   let child: ChildProcess | undefined
 
@@ -265,17 +265,6 @@ async function untilReady(socketPath: string, child: ChildProcess, errorLog: str
   }
   const log = await readFile(errorLog, 'utf8').catch(() => '')
   throw new Error(`the database server did not start:\n${log.split('\n').slice(-15).join('\n')}`)
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer()
-    probe.once('error', reject)
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address()
-      probe.close(() => (typeof address === 'object' && address ? resolve(address.port) : reject()))
-    })
-  })
 }
 
 function serverBinary(): string | undefined {
