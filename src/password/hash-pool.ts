@@ -22,11 +22,11 @@ export interface HashPoolOptions {
   readonly program?: URL
 }
 
+/** Just now, and the counts since the start. */
 export interface HashPoolStats {
   readonly threads: number
   readonly waiting: number
   readonly running: number
-  /** Since the start. */
   readonly computed: number
   readonly refused: number
   readonly timedOut: number

@@ -1,6 +1,7 @@
 // Is this password right? The one question the engine asks of this folder.
 
 import type { Password } from '../model/password.js'
+import type { HashPoolStats } from './hash-pool.js'
 
 /**
  * - `match`, `mismatch`: the stored value was understood and compared.
@@ -43,7 +44,7 @@ export interface PasswordVerifier {
   /** Which implementation computes which scheme, and what was passed over: for the log, after `warmUp`. */
   describe(): readonly string[]
   /** For metrics. */
-  stats(): PasswordStats
+  stats(): HashPoolStats
   /** Ends the workers; what still waits ends as `unavailable`. */
   close(): Promise<void>
 }
@@ -57,14 +58,3 @@ export interface Rehash {
 
 /** `refused` is for the log. */
 export type NewHash = { readonly stored: string } | { readonly busy: true } | { readonly refused: string }
-
-/** The hash pool just now, and its counts since the start. */
-export interface PasswordStats {
-  readonly threads: number
-  readonly waiting: number
-  readonly running: number
-  readonly computed: number
-  readonly refused: number
-  readonly timedOut: number
-  readonly threadsLost: number
-}
