@@ -40,7 +40,8 @@ export function openStoredPairs(table: KnownPairTable, deps: StoredPairsDeps): S
   const waiting = new Map<number, number>()
   /** When each was written: once a day is enough. */
   const written = new Generations<number, number>(WRITTEN_BYTES, () => BYTES_EACH)
-  let failure = ''
+  /** What did not work the last time: the database may be read and not written. */
+  const failing = new Set<string>()
   let readUntil = 0
   let writing: Promise<void> | undefined
   let timers: NodeJS.Timeout[] = []
@@ -48,11 +49,10 @@ export function openStoredPairs(table: KnownPairTable, deps: StoredPairsDeps): S
   async function attempt(what: string, work: () => Promise<void>): Promise<void> {
     try {
       await work()
-      if (failure !== '') warn('where users log in from is remembered again')
-      failure = ''
+      if (failing.delete(what) && failing.size === 0) warn('where users log in from is remembered again')
     } catch (cause) {
-      if (failure === '') warn(`${what}: ${cause instanceof Error ? cause.message : String(cause)}`)
-      failure = what
+      if (failing.size === 0) warn(`${what}: ${cause instanceof Error ? cause.message : String(cause)}`)
+      failing.add(what)
     }
   }
 

@@ -85,5 +85,19 @@ t.test('a database that is down is said once, and what was to be written is writ
   site.down(false)
   await site.pairs.close()
   t.ok(site.rows.has(7))
-  t.match(site.warnings[1], /again/)
+  await site.pairs.follow()
+  t.match(site.warnings.slice(1), [/again/])
+})
+
+t.test('a database that is read and cannot be written is said once', async t => {
+  const site = open(t)
+  for (let n = 0; n < 3; n++) {
+    site.pairs.succeeded(n)
+    site.down(true)
+    await site.pairs.close()
+    site.down(false)
+    await site.pairs.follow()
+  }
+  t.match(site.warnings, [/cannot be remembered: down/])
+  t.equal(site.warnings.length, 1)
 })
