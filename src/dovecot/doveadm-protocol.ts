@@ -95,6 +95,8 @@ function openDialogue({ place: { host, port, tls }, ca, signal }: DoveadmCall): 
   }
   return new Promise((resolve, reject) => {
     wake = () => (failure ? reject(failure) : resolve(dialogue))
+    // A signal that came before us tells nobody any more.
+    if (signal.aborted) tooLate()
     socket.once(tls ? 'secureConnect' : 'connect', () => wake())
   })
 }

@@ -1,5 +1,6 @@
 // The end of a service, in the order in which nobody loses what another still has to say.
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Engine } from '../engine.js'
 import type { OpenLogger } from '../telemetry/logger.js'
 import type { OpenListeners } from './open-listeners.js'
@@ -26,7 +27,11 @@ export async function closeParts(
   await listeners?.close(timeoutMs)
   const lastMs = Math.min(LAST_EVENTS_MS, timeoutMs)
   await Promise.allSettled([recorders.masters.stop(lastMs), recorders.logins.stop(lastMs)])
-  await Promise.allSettled(others.map(other => other?.close()))
+  // The policy writes what it has not written yet, and a database that hangs gives each of its statements up late.
+  await Promise.race([
+    Promise.allSettled(others.map(other => other?.close())),
+    sleep(lastMs, undefined, { ref: false }),
+  ])
   await Promise.allSettled([engine.close(Math.max(0, deadline - performance.now()))])
   await logger.flush()
 }
