@@ -28,7 +28,6 @@ export function testAuthLua(major: '2.3' | '2.4'): void {
     if (!needs(t, `dovecot-${major}`)) return
     const installation = findDovecot(`dovecot-${major}`)
     if (!installation) return
-
     const folder = await mkdtemp(join(tmpdir(), 'homing-auth-lua-'))
     t.teardown(() => rm(folder, { recursive: true }))
     const authority = await createAuthority(folder, 'good')

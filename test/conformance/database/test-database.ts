@@ -82,3 +82,39 @@ const proxyColumns = {
 }
 /** The table of proxied users, as a passdb reads it. */
 export const proxyTable = { table: 'proxy_users', columns: proxyColumns, normalise: lower }
+
+/** Made to be something else where a name is expected. */
+export const hostileNames = [
+  "' or '1'='1",
+  "' or 1=1 -- ",
+  '" or ""="',
+  "'; drop table proxy_users; --",
+  "\\' or 1=1 #",
+  "anna'/*",
+  'anna\\',
+  "anna\\' union select 1,2,3 -- ",
+  '%',
+  '_nna',
+  'a%',
+  '$' + '{7*7}',
+  '{{7*7}}',
+  '%{sha512:x}',
+  '?',
+  ':name',
+  '@@version',
+  '0x616e6e61',
+  'anna\0',
+  '\0anna',
+  'anna\u0001',
+  'anna\n',
+  '日本@example.org',
+  '😀',
+  '\ud800',
+  'ａnna',
+  '__proto__',
+  'constructor',
+  '',
+  ' ',
+  'x'.repeat(65_536),
+  "'".repeat(1000),
+]
