@@ -12,6 +12,8 @@ import { type Engine, openEngine } from './engine.js'
 import type { AuthEvent } from './model/auth-event.js'
 import { systemClock } from './model/clock.js'
 import { createUsernameRules } from './model/username.js'
+import { createListDesk } from './policy/list-desk.js'
+import { openStoredLists } from './policy/stored-lists.js'
 import { checkedVerify } from './protocols/checked-verify.js'
 import type { Services } from './protocols/services.js'
 import { deskOf } from './service/account-desks.js'
@@ -103,8 +105,10 @@ export async function startService(config: HomingConfig): Promise<Service> {
     metrics.countBug()
     log.error({ cause: error }, `bug: ${where}`)
   }
+  const lists = openStoredLists(engine.database.policyLists, { clock: systemClock, warn })
   const openedPolicy = openPolicy(settings, {
     database: engine.database,
+    lists,
     state,
     log,
     wasTrouble: troubles.take,
@@ -118,6 +122,12 @@ export async function startService(config: HomingConfig): Promise<Service> {
     ...(policy &&
       settings.policy_check && { verify: checkedVerify(engine.auth, policy, hashRules(settings), answered) }),
     deskOf: (kind, by) => deskOf(engine, running, kind, by),
+    lists: createListDesk({
+      table: engine.database.policyLists,
+      stored: lists,
+      rules: createUsernameRules(settings),
+      clock: systemClock,
+    }),
     caches: createCacheControl({
       copies: engine.database.copies,
       state,

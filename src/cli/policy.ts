@@ -9,6 +9,7 @@ import { type Call, type Command, CommandError, type CommandOptions, UsageError 
 import { type ExitCode, exitCode } from './exit-code.js'
 import { migrateEmbedded } from './migrate-database.js'
 import { openConfig } from './open-config.js'
+import { whoAsks } from './use-accounts.js'
 
 const login: CommandOptions = {
   login: {
@@ -67,7 +68,8 @@ const remove = (name: string, list: ListName): Command => ({
   run: call =>
     useLists(call, async ({ stored, nameOf }) => {
       const entry = entryOf(call, list, nameOf)
-      if (await stored.remove(entry)) return said(call, 'removed', entry)
+      const outcome = await stored.remove(entry, { by: whoAsks() })
+      if (outcome === 'removed') return said(call, 'removed', entry)
       throw new CommandError(exitCode.noSuchUser, `${target(entry)} is not on that list`)
     }),
 })
@@ -138,7 +140,7 @@ function nameOf(name: { readonly user: string } | { readonly refused: string }, 
 async function add(call: Call, list: ListName): Promise<ExitCode> {
   return useLists(call, async ({ stored, nameOf }) => {
     const entry = entryOf(call, list, nameOf)
-    await stored.put(entry)
+    await stored.put(entry, { by: whoAsks() })
     return said(call, list === 'allow' ? 'allowed' : 'blocked', entry)
   })
 }

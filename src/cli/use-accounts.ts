@@ -46,8 +46,8 @@ export async function withAccounts<T extends AccountTableName>(
   }
 }
 
-/** The name of whoever is logged in on this machine. */
-function whoAsks(): string {
+/** The name of whoever is logged in on this machine, for the audit. */
+export function whoAsks(): string {
   try {
     return `cli ${userInfo().username}`
   } catch {

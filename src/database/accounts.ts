@@ -3,7 +3,7 @@
 import { type Generated, sql } from 'kysely'
 import { addAll, type BulkAccount, type BulkOutcome, type ExistingMode } from './bulk-accounts.js'
 import { type ColumnValue, columnValue } from './column-value.js'
-import { DatabaseError } from './database-error.js'
+import { isDuplicate, retriedOnDuplicate } from './database-error.js'
 import { exactly, type RowSearch, refuseCutting, rowsOf } from './exact-row.js'
 import { type PlacedRow, splitName, storedName } from './find-accounts.js'
 import { forgetImport, lastImportedLine, noteImportedLine } from './import-progress.js'
@@ -164,13 +164,7 @@ export function accountsIn<T extends AccountTableName>(
         },
         once => (isDone(once) ? [user] : []),
       )
-    try {
-      return (await attempt()).outcome
-    } catch (cause) {
-      // Somebody did the same at the same moment: now it is to be seen.
-      if (cause instanceof DatabaseError && isDuplicate(cause)) return (await attempt()).outcome
-      throw cause
-    }
+    return (await retriedOnDuplicate(attempt)).outcome
   }
   return {
     add: async (user, values, terms = {}) => {
@@ -178,7 +172,7 @@ export function accountsIn<T extends AccountTableName>(
       try {
         return await write('add', user, given, terms, (work): Promise<AddOutcome> => add(work, user, given))
       } catch (cause) {
-        if (cause instanceof DatabaseError && isDuplicate(cause)) return 'exists'
+        if (isDuplicate(cause)) return 'exists'
         throw cause
       }
     },
@@ -346,10 +340,4 @@ function checked(table: AccountTableName, values: object): Values {
 
 function wasChanged(outcome: BulkOutcome | undefined): boolean {
   return outcome === 'added' || outcome === 'updated'
-}
-
-function isDuplicate({ code }: DatabaseError): boolean {
-  return (
-    code === 'ER_DUP_ENTRY' || code === 'SQLITE_CONSTRAINT_PRIMARYKEY' || code === 'SQLITE_CONSTRAINT_UNIQUE'
-  )
 }

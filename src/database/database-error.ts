@@ -148,6 +148,23 @@ export function isServerUnfit(error: unknown): boolean {
   return typeof errno === 'number' && unfit.has(errno)
 }
 
+const duplicate = new Set(['ER_DUP_ENTRY', 'SQLITE_CONSTRAINT_PRIMARYKEY', 'SQLITE_CONSTRAINT_UNIQUE'])
+
+/** A row with this key is there already. */
+export function isDuplicate(error: unknown): boolean {
+  return error instanceof DatabaseError && duplicate.has(error.code)
+}
+
+/** Once more when somebody did the same at the same moment: now it is to be seen. */
+export async function retriedOnDuplicate<T>(attempt: () => Promise<T>): Promise<T> {
+  try {
+    return await attempt()
+  } catch (cause) {
+    if (isDuplicate(cause)) return attempt()
+    throw cause
+  }
+}
+
 function safeText(error: unknown, code: string): string {
   const { message, sqlMessage, syscall } = (error ?? {}) as DriverError
   const text = typeof sqlMessage === 'string' && sqlMessage ? sqlMessage : message

@@ -18,6 +18,10 @@ export interface ListEntry {
   readonly expires?: number
 }
 
+/** 9999-12-31T23:59:59Z: what is later cannot be written as a date. */
+const LAST_SECOND = 253_402_300_799
+const LONGEST_REASON = 255
+
 /** The entry in its one form, or what is wrong with it. */
 export function listEntry(
   list: ListName,
@@ -33,12 +37,13 @@ export function listEntry(
     return { wrong: `${network} is neither address nor network` }
   if (network === undefined && (login ?? '') === '')
     return { wrong: 'neither an address nor a login is named' }
+  if (expires !== undefined && !(expires <= LAST_SECOND)) return { wrong: 'it would expire too late' }
   const form = parsed && networkForm(addressOf(parsed.address) ?? parsed.address, parsed.prefix)
   return {
     list,
     ...(form !== undefined && { network: form }),
     ...(login !== undefined && login !== '' && { login: loginOf(login) }),
-    reason: reason.slice(0, 255),
+    reason: [...reason].slice(0, LONGEST_REASON).join(''),
     ...(expires !== undefined && { expires }),
   }
 }

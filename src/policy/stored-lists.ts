@@ -1,16 +1,24 @@
 // Keeps the lists as the database has them; while it does not answer, as it had them.
 
-import type { PolicyListRow, PolicyListTable } from '../database/policy-lists.js'
+import type {
+  ListWrite,
+  PolicyListRow,
+  PolicyListTable,
+  PutOutcome,
+  RemoveOutcome,
+} from '../database/policy-lists.js'
 import type { Clock } from '../model/clock.js'
 import { createPolicyLists, type ListEntry, type PolicyLists } from './policy-lists.js'
 
 export interface StoredLists {
   readonly lists: PolicyLists
+  /** Why they were not read the last time; empty: they were. */
+  failure(): string
   /** Reads them, and again every two seconds; a database that is down delays nothing after the first answer. */
   follow(): Promise<void>
-  /** Written and in use here when it resolves; other copies follow. Rejects with a DatabaseError. */
-  put(entry: ListEntry): Promise<void>
-  remove(entry: Pick<ListEntry, 'list' | 'network' | 'login'>): Promise<boolean>
+  /** Written, and in use here if this follows, when it resolves; other copies follow. Rejects with a DatabaseError. */
+  put(entry: ListEntry, write: ListWrite): Promise<PutOutcome>
+  remove(entry: Pick<ListEntry, 'list' | 'network' | 'login'>, write: ListWrite): Promise<RemoveOutcome>
   close(): void
 }
 
@@ -51,23 +59,29 @@ export function openStoredLists(table: PolicyListTable, { clock, warn }: StoredL
     return reading
   }
   let timer: NodeJS.Timeout | undefined
+  /** What was just written is to be in it: a reading that has begun before may miss it. */
+  const takeUp = async (): Promise<void> => {
+    if (timer === undefined) return
+    await reading
+    await refresh()
+  }
 
   return {
     lists,
+    failure: () => failure,
     follow: () => {
       timer ??= setInterval(refresh, REFRESH_MS).unref()
       return refresh()
     },
-    put: async entry => {
-      await table.put(rowOf(entry), clock.unixSeconds())
-      await reading
-      await refresh()
+    put: async (entry, write) => {
+      const outcome = await table.put(rowOf(entry), clock.unixSeconds(), write)
+      await takeUp()
+      return outcome
     },
-    remove: async ({ list, network = '', login = '' }) => {
-      const wasThere = await table.remove({ list, network, login })
-      await reading
-      await refresh()
-      return wasThere
+    remove: async ({ list, network = '', login = '' }, write) => {
+      const outcome = await table.remove({ list, network, login }, write)
+      await takeUp()
+      return outcome
     },
     close: () => clearInterval(timer),
   }
@@ -81,7 +95,8 @@ const rowOf = ({ list, network = '', login = '', reason, expires }: ListEntry): 
   expires: expires ?? null,
 })
 
-const entryOf = ({ list, network, login, reason, expires }: PolicyListRow): ListEntry => ({
+/** As it stands in the database → as the policy has it. */
+export const entryOf = ({ list, network, login, reason, expires }: PolicyListRow): ListEntry => ({
   list,
   ...(network !== '' && { network }),
   ...(login !== '' && { login }),

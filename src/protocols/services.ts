@@ -4,6 +4,7 @@ import type { AccountDesk } from '../accounts/account-desk.js'
 import type { AccountKind } from '../accounts/account-kinds.js'
 import type { Auth } from '../auth/auth.js'
 import type { CacheControl } from '../cache/cache-control.js'
+import type { ListDesk } from '../policy/list-desk.js'
 import type { PolicyServer } from '../policy/policy-server.js'
 
 /** `degraded`: we answer, but a database does not. `stopping`: finish what is under way, send nothing new. */
@@ -15,6 +16,8 @@ export interface Services {
   readonly caches: CacheControl
   /** The accounts of a kind, for the admin door; `by` is for the audit. */
   readonly deskOf?: (kind: AccountKind, by: string) => AccountDesk
+  /** The policy's lists, for the admin door. */
+  readonly lists?: ListDesk
   /** `authenticate`, asked of the policy first where policy_check says so. */
   readonly verify?: Auth['authenticate']
   /** Absent: there is no policy. */

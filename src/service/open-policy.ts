@@ -9,7 +9,7 @@ import type { Attempt } from '../policy/attempt.js'
 import type { PolicyHashRules } from '../policy/password-hash.js'
 import { createPolicy } from '../policy/policy.js'
 import { createPolicyServer, type PolicyServer } from '../policy/policy-server.js'
-import { openStoredLists } from '../policy/stored-lists.js'
+import type { StoredLists } from '../policy/stored-lists.js'
 import { openStoredPairs } from '../policy/stored-pairs.js'
 import type { StateStore } from '../state/state-store.js'
 import type { Logger } from '../telemetry/logger.js'
@@ -24,6 +24,8 @@ export interface OpenPolicy {
 
 export interface OpenPolicyDeps {
   readonly database: Database
+  /** Followed as long as the policy is open. */
+  readonly lists: StoredLists
   readonly state: StateStore
   readonly log: Logger
   /** As PolicyDeps.wasTrouble. */
@@ -34,11 +36,10 @@ export interface OpenPolicyDeps {
 /** undefined: nobody asks it. */
 export function openPolicy(
   settings: HomingConfig['settings'],
-  { database, state, log, wasTrouble, reportBug }: OpenPolicyDeps,
+  { database, lists, state, log, wasTrouble, reportBug }: OpenPolicyDeps,
 ): OpenPolicy | undefined {
   if (settings.policy_listen.length === 0 && !settings.policy_check) return undefined
   const warn = (message: string) => log.warn(message)
-  const stored = openStoredLists(database.policyLists, { clock: systemClock, warn })
   const pairs = openStoredPairs(database.knownPairs, {
     clock: systemClock,
     knownForMs: settings.policy_known_for,
@@ -48,12 +49,12 @@ export function openPolicy(
   const policy = createPolicy(settings, {
     clock: systemClock,
     succeeded: pairs.succeeded,
-    lists: stored.lists,
+    lists: lists.lists,
     state,
     wasTrouble,
   })
   const rules = createUsernameRules(settings)
-  const server = createPolicyServer(policy, stored, {
+  const server = createPolicyServer(policy, lists, {
     nameOf: login => {
       const name = rules.normalise(login)
       return 'user' in name ? name.user : login
@@ -67,9 +68,9 @@ export function openPolicy(
   })
   return {
     server,
-    follow: () => Promise.all([stored.follow(), pairs.follow()]),
+    follow: () => Promise.all([lists.follow(), pairs.follow()]),
     close: async () => {
-      stored.close()
+      lists.close()
       await pairs.close()
     },
   }

@@ -1,53 +1,12 @@
 // The admin API's accounts on a real service, over SQLite and MariaDB.
 
 import t, { type Test } from 'tap'
-import { freePorts } from './free-ports.js'
-import { type EmptyDatabase, startHoming } from './homing.js'
+import { reader, type StoredDatabase, startAdmin } from './admin-client.js'
 import { startMariadb, whyNoMariadb } from './mariadb-server.js'
 
 const hash = `{SHA512-CRYPT}$6$saltsalt$${'a'.repeat(86)}`
 
-interface Answer {
-  readonly status: number
-  readonly etag: string | null
-  readonly body: Record<string, unknown>
-}
-
-async function startAdmin(t: Test, database?: EmptyDatabase) {
-  const [port = 0] = await freePorts(1)
-  const homing = await startHoming({
-    ...(database && { database }),
-    config: `admin_listen = ["127.0.0.1:${port}"]\nadmin_token = "write"\nadmin_read_token = "read"\n`,
-  })
-  t.teardown(() => homing.close())
-  await homing.waitForLog('"msg":"ready"')
-  const ask = async (
-    method: string,
-    path: string,
-    body?: object,
-    headers: Record<string, string> = {},
-  ): Promise<Answer> => {
-    const answer = await fetch(`http://127.0.0.1:${port}/v1/admin/${path}`, {
-      method,
-      headers: {
-        authorization: 'Bearer write',
-        ...(body && { 'content-type': 'application/json' }),
-        ...headers,
-      },
-      ...(body && { body: JSON.stringify(body) }),
-    })
-    const text = await answer.text()
-    const json = answer.headers.get('content-type')?.startsWith('application/json') ?? false
-    return {
-      status: answer.status,
-      etag: answer.headers.get('etag'),
-      body: json ? (JSON.parse(text) as Record<string, unknown>) : { text },
-    }
-  }
-  return { homing, ask }
-}
-
-function suite(t: Test, database: () => Promise<EmptyDatabase | undefined>): void {
+function suite(t: Test, database: () => Promise<StoredDatabase | undefined>): void {
   t.test('accounts are added, shown, changed, listed and deleted', async t => {
     const { ask, homing } = await startAdmin(t, await database())
     const added = await ask('POST', 'proxy-users', { user: 'Anna@Example.org', host: 'backend1', port: 1143 })
@@ -137,7 +96,6 @@ function suite(t: Test, database: () => Promise<EmptyDatabase | undefined>): voi
     t.match(await ask('POST', 'master-users', weak), { status: 422, body: { message: /cannot be used/ } })
     const limited = { user: 'admin', clear_password: 'a long one', domains: 'example.org' }
     t.match(await ask('POST', 'master-users', limited), { status: 201, body: { domains: 'example.org' } })
-    const reader = { authorization: 'Bearer read' }
     t.match(await ask('POST', 'proxy-users', { user: 'anna', host: 'x' }, reader), { status: 403 })
     t.match(await ask('GET', 'proxy-users/anna', undefined, reader), { status: 404 })
     t.match(await ask('PATCH', 'proxy-users/anna', { user: 'bert' }), { status: 422 })

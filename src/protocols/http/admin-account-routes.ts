@@ -7,6 +7,7 @@ import { type AccountKind, accountKinds } from '../../accounts/account-kinds.js'
 import { DatabaseError } from '../../database/database-error.js'
 import type { WriteTerms } from '../../database/write-terms.js'
 import type { Services } from '../services.js'
+import { actorOf, keyReused, onceOf, unlessUnavailable } from './write-request.js'
 
 const text = { type: 'string' } as const
 const scalar = { type: ['string', 'integer', 'boolean', 'null'] } as const
@@ -96,7 +97,7 @@ const statuses: Readonly<Record<DeskRefusal['refused'], readonly [status: number
   exists: [409, 'the account is there already'],
   several: [409, 'more than one row is this account; nothing was changed'],
   conflict: [412, 'the account is not of that version any more; nothing was changed'],
-  key_reused: [422, 'this Idempotency-Key came with another request before; nothing was changed'],
+  key_reused: [422, keyReused.message],
 }
 
 async function answer(
@@ -104,14 +105,8 @@ async function answer(
   status: 200 | 201,
   ask: () => Promise<Shown | { readonly deleted: string }>,
 ): Promise<FastifyReply> {
-  const outcome = await ask().catch(error => {
-    if (error instanceof DatabaseError) return { unavailable: error.message }
-    throw error
-  })
-  if ('unavailable' in outcome) {
-    const body = { error: 'unavailable', message: outcome.unavailable }
-    return reply.code(503).header('retry-after', '1').send(body)
-  }
+  const outcome = await unlessUnavailable(reply, ask())
+  if (outcome === undefined) return reply
   if ('refused' in outcome) {
     const [code, message] = statuses[outcome.refused]
     return reply
@@ -129,40 +124,15 @@ async function answer(
 /** An If-Match of `*` matches whatever is there, which is what happens without it. */
 function termsOf(request: FastifyRequest): WriteTerms {
   const version = /^(?:W\/)?"?([0-9a-f]{32})"?$/.exec(request.headers['if-match'] ?? '')?.[1]
-  const key = request.headers['idempotency-key']
-  const isKey = typeof key === 'string' && key !== ''
   return {
     ...(request.headers['if-match'] !== undefined && request.headers['if-match'] !== '*'
       ? // What is no version of ours is the version of nothing.
         { ifVersion: version ?? 'none' }
       : {}),
-    ...(isKey && {
-      once: {
-        key: key.slice(0, LONGEST_KEY),
-        request: JSON.stringify([
-          request.method,
-          request.url,
-          request.headers['if-match'] ?? '',
-          withoutSecrets(request.body),
-        ]),
-      },
-    }),
+    ...onceOf(request),
   }
 }
-
-/** The text is kept as a hash for a day, and one of a password would be quick to guess. */
-function withoutSecrets(body: unknown): unknown {
-  if (typeof body !== 'object' || body === null) return body
-  return Object.fromEntries(
-    Object.entries(body).map(([name, value]) => [name, /pass/.test(name) ? 'set' : value]),
-  )
-}
-
-const LONGEST_KEY = 190
 
 function textsOf(body: Body): ReadonlyMap<string, string> {
   return new Map(Object.entries(body).map(([name, value]) => [name, value === null ? '' : String(value)]))
 }
-
-const actorOf = ({ socket, ip }: FastifyRequest): string =>
-  socket.remoteAddress === undefined ? 'api unix socket' : `api ${ip}`

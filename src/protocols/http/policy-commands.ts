@@ -14,7 +14,8 @@ export interface CommandReply {
 
 export interface PolicyCommand {
   readonly method: 'GET' | 'POST'
-  run(server: PolicyServer, body: Body, nowSecs: number): Promise<CommandReply>
+  /** `by`: who asks, for the audit. */
+  run(server: PolicyServer, body: Body, by: string, nowSecs: number): Promise<CommandReply>
 }
 
 const done: CommandReply = { body: { status: 'ok' } }
@@ -85,7 +86,7 @@ function subjectBody({ login, remote }: Partial<Pick<Attempt, 'login' | 'remote'
 
 const addEntry = (list: ListName): PolicyCommand => ({
   method: 'POST',
-  run: async ({ stored, nameOf }, body, nowSecs) => {
+  run: async ({ stored, nameOf }, body, by, nowSecs) => {
     const { expire_secs, reason } = body
     if (typeof expire_secs !== 'number' || !Number.isInteger(expire_secs) || expire_secs < 0) {
       return failure('expire_secs is no whole number')
@@ -99,7 +100,7 @@ const addEntry = (list: ListName): PolicyCommand => ({
       expire_secs === 0 ? undefined : nowSecs + expire_secs,
     )
     if ('wrong' in entry) return failure(entry.wrong)
-    return stored.put(entry).then(
+    return stored.put(entry, { by }).then(
       () => done,
       () => failure('the lists cannot be written', 503),
     )
@@ -108,10 +109,10 @@ const addEntry = (list: ListName): PolicyCommand => ({
 
 const delEntry = (list: ListName): PolicyCommand => ({
   method: 'POST',
-  run: async ({ stored, nameOf }, body) => {
+  run: async ({ stored, nameOf }, body, by) => {
     const entry = readEntry(list, named(body, nameOf), '', undefined)
     if ('wrong' in entry) return failure(entry.wrong)
-    return stored.remove(entry).then(
+    return stored.remove(entry, { by }).then(
       () => done,
       () => failure('the lists cannot be written', 503),
     )

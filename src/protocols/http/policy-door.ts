@@ -7,6 +7,7 @@ import { createKeyCheck } from './caller.js'
 import { createAddressTrust } from './client-address.js'
 import type { Door } from './door.js'
 import { type CommandReply, policyCommands } from './policy-commands.js'
+import { actorOf } from './write-request.js'
 
 export const policyDoor: Door = {
   name: 'policy',
@@ -46,7 +47,8 @@ function policyRoutes(app: FastifyInstance, services: Services): void {
     if (command.method === 'POST' && request.method === 'GET') {
       return send(reply, { code: 405, body: { status: 'failure', reason: 'this command is a POST' } })
     }
-    return send(reply, await command.run(policy, (request.body ?? {}) as Body, Math.floor(Date.now() / 1000)))
+    const body = (request.body ?? {}) as Body
+    return send(reply, await command.run(policy, body, actorOf(request), Math.floor(Date.now() / 1000)))
   }
   for (const method of ['GET', 'POST'] as const) {
     app.route<{ Querystring: { command?: string } }>({

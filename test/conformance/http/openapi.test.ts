@@ -13,6 +13,14 @@ import {
   flushReplySchema,
   flushRequestSchema,
 } from '../../../src/protocols/http/admin-cache-routes.js'
+import {
+  listEntrySchema,
+  listPageSchema,
+  listSubjectSchema,
+  newListEntrySchema,
+  pageQuerySchema,
+  removedListEntrySchema,
+} from '../../../src/protocols/http/admin-list-routes.js'
 import { grantErrorSchema, grantReplySchema } from '../../../src/protocols/http/oauth2-reply.js'
 import {
   errorReplySchema,
@@ -36,6 +44,10 @@ const pairs = {
   AccountBody: accountBodySchema,
   Account: accountReplySchema,
   Deleted: deletedReplySchema,
+  NewListEntry: newListEntrySchema,
+  ListEntry: listEntrySchema,
+  ListPage: listPageSchema,
+  RemovedListEntry: removedListEntrySchema,
   CacheFlushRequest: flushRequestSchema,
   CacheFlushed: flushReplySchema,
   CacheStatus: cacheStatusSchema,
@@ -51,6 +63,24 @@ t.test('the mask of a listing is the same in openapi.yaml and in the route', asy
   const [mask] = contract.paths['/v1/userdb/users'].get.parameters
   t.same(mask.schema, bare(listQuerySchema.properties.mask))
 })
+
+const queries = {
+  'GET /v1/admin/lists/block': pageQuerySchema,
+  'GET /v1/admin/lists/allow': pageQuerySchema,
+  'DELETE /v1/admin/lists/block': listSubjectSchema,
+}
+
+for (const [call, schema] of Object.entries(queries)) {
+  t.test(`the query of ${call} is the same in openapi.yaml and in the route`, async t => {
+    const [method = '', path = ''] = call.toLowerCase().split(' ')
+    const parameters: { name: string; in: string; schema: object }[] = contract.paths[path][method].parameters
+    const inQuery = parameters.filter(parameter => parameter.in === 'query')
+    t.same(
+      sorted(Object.fromEntries(inQuery.map(({ name, schema }) => [name, bare(schema)]))),
+      bare(schema.properties),
+    )
+  })
+}
 
 /** The schema as plain data, without what only a reader needs. */
 function bare(schema: unknown): unknown {

@@ -22,11 +22,15 @@ function listsInMemory(): StoredLists {
   const all = () => [...lists.all('allow'), ...lists.all('block')]
   return {
     lists,
-    put: async entry => lists.replace([...all().filter(other => !same(entry, other)), entry]),
+    put: async entry => {
+      lists.replace([...all().filter(other => !same(entry, other)), entry])
+      return { outcome: 'added' }
+    },
     remove: async entry => {
       lists.replace(all().filter(other => !same(entry, other)))
-      return true
+      return 'removed'
     },
+    failure: () => '',
     follow: async () => {},
     close: () => {},
   }
@@ -188,6 +192,8 @@ t.test('lists are kept, shown and obeyed', async t => {
     { ip: '192.0.2.1', login: 'bert', expire_secs: 3600, reason: 'a pair' },
   ]
   for (const entry of entries) t.same((await ask('/command/addBLEntry', entry)).json(), ok)
+  const never = { ip: '203.0.113.8', expire_secs: 9e15, reason: 'a date that nobody can write' }
+  t.match((await ask('/command/addBLEntry', never)).json(), { status: 'failure', reason: /too late/ })
   t.match((await ask('/command/getBL')).json(), {
     bl_entries: [
       { ip: '203.0.113.7', expiration: '', reason: 'for good' },
