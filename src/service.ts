@@ -128,6 +128,11 @@ export async function startService(config: HomingConfig): Promise<Service> {
       rules: createUsernameRules(settings),
       clock: systemClock,
     }),
+    attempts: {
+      loginEvents: engine.database.loginEvents,
+      masterUses: engine.database.masterUses,
+      kept: settings,
+    },
     caches: createCacheControl({
       copies: engine.database.copies,
       state,

@@ -1,7 +1,7 @@
 // The lists of the policy: whom it always lets in, and whom never. A running service follows within two seconds.
 
-import { parseTimeInterval } from '../config/time-interval.js'
 import { parseNetwork } from '../model/networks.js'
+import { parseTimeInterval } from '../model/time-interval.js'
 import { createUsernameRules } from '../model/username.js'
 import { type ListEntry, type ListName, listEntry } from '../policy/policy-lists.js'
 import { openStoredLists, type StoredLists } from '../policy/stored-lists.js'

@@ -1,13 +1,11 @@
 // The guide's security questions as commands: whose logins fail, where from, and who logs in as somebody else.
 
-import { parseTimeInterval } from '../config/time-interval.js'
 import type { Database } from '../database/open-database.js'
-import type { RecordedMasterUse } from '../model/master-use.js'
+import { isoTime, isTime, masterRow, type ReportRow as Row, withTimes } from '../model/login-report.js'
+import { parseTimeInterval } from '../model/time-interval.js'
 import { type Call, type Command, type CommandOptions, UsageError } from './command.js'
 import { type ExitCode, exitCode } from './exit-code.js'
 import { openConfig } from './open-config.js'
-
-type Row = Readonly<Record<string, string | number>>
 
 interface Report {
   readonly summary: string
@@ -25,28 +23,6 @@ const LIMIT_MAX = 100_000
 const ofEvents =
   'Reads what `login_events` keeps: `failures` or `all`. Logins that Dovecot answers from its own auth cache are not ' +
   'among them. Times are UTC.'
-
-function masterRow({
-  at,
-  master,
-  user,
-  result,
-  verifiedBy,
-  protocol,
-  remoteIp,
-  reason,
-}: RecordedMasterUse): Row {
-  return {
-    at,
-    master,
-    user,
-    result,
-    verified: verifiedBy,
-    protocol,
-    address: remoteIp ?? '',
-    reason: reason ?? '',
-  }
-}
 
 const reports = {
   failures: {
@@ -144,17 +120,13 @@ async function printReport(
   return exitCode.ok
 }
 
-const times = new Set(['at', 'last'])
-
 function asJson(rows: readonly Row[]): string {
-  return rows
-    .map(row => `${JSON.stringify(mapTimes(row, at => new Date(at * 1000).toISOString()))}\n`)
-    .join('')
+  return rows.map(row => `${JSON.stringify(withTimes(row))}\n`).join('')
 }
 
 function asTable(heading: Readonly<Record<string, string>>, rows: readonly Row[]): string {
-  const short = (at: number) => new Date(at * 1000).toISOString().slice(0, 19).replace('T', ' ')
-  const lines = [heading, ...rows.map(row => mapTimes(row, short))]
+  const short = (at: number) => isoTime(at).slice(0, 19).replace('T', ' ')
+  const lines = [heading, ...rows.map(row => withTimes(row, short))]
   const keys = Object.keys(heading)
   const widths = keys.map(key => Math.max(...lines.map(line => visible(line[key]).length)))
   const cell = (line: Row, key: string, column: number) => {
@@ -168,13 +140,7 @@ function asTable(heading: Readonly<Record<string, string>>, rows: readonly Row[]
 }
 
 function isNumber(value: unknown, key: string): boolean {
-  return typeof value === 'number' && !times.has(key)
-}
-
-function mapTimes(row: Row, format: (at: number) => string): Row {
-  return Object.fromEntries(
-    Object.entries(row).map(([key, value]) => [key, times.has(key) ? format(Number(value)) : value]),
-  )
+  return typeof value === 'number' && !isTime(key)
 }
 
 /** A name may hold what a terminal obeys. */

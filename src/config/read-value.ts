@@ -1,9 +1,9 @@
 // Turns what an operator wrote into the value a setting declares, or says what is wrong and what would be right.
 
 import type { SettingDeclaration, SettingKind } from '../model/setting.js'
+import { formatTimeInterval, parseTimeInterval } from '../model/time-interval.js'
 import { formatByteSize, parseByteSize } from './byte-size.js'
 import { bareAsText, bareAsValue, type RawValue } from './raw-value.js'
-import { formatTimeInterval, parseTimeInterval } from './time-interval.js'
 
 export type Reading<T = unknown> =
   | { readonly value: T }

@@ -7,11 +7,20 @@ import type { SqlDatabase } from './sql-database.js'
 
 export interface LoginReports {
   /** Whose logins failed, most often first. */
-  failures(sinceUnixSeconds: number, limit: number): Promise<FailureRow[]>
+  failures(sinceUnixSeconds: number, limit: number, part?: ReportPart): Promise<FailureRow[]>
   /** Where failed logins came from, most of them first, and then successful ones. */
-  addresses(sinceUnixSeconds: number, limit: number): Promise<AddressRow[]>
+  addresses(sinceUnixSeconds: number, limit: number, part?: ReportPart): Promise<AddressRow[]>
   /** When this user last logged in, by protocol. */
-  lastLogins(user: string): Promise<LastLoginRow[]>
+  lastLogins(user: string, part?: Pick<ReportPart, 'deadlineMs'>): Promise<LastLoginRow[]>
+}
+
+/** Which part of a report is wanted; all from its beginning until now when it is not said. */
+export interface ReportPart {
+  /** Up to, and without, this second. */
+  readonly untilUnixSeconds?: number
+  /** How many rows come before it. */
+  readonly offset?: number
+  readonly deadlineMs?: number
 }
 
 export interface FailureRow {
@@ -39,10 +48,12 @@ export type LoginEvents = LoginEventStore & LoginReports
 
 /** Connects lazily, as everything of a database. */
 export function loginEventsIn(open: () => Promise<SqlDatabase>): LoginEvents {
-  const ask = async <R>(query: RawBuilder<R>): Promise<readonly R[]> => {
+  const ask = async <R>(
+    query: RawBuilder<R>,
+    { deadlineMs = REPORT_TIMEOUT_MS }: ReportPart = {},
+  ): Promise<readonly R[]> => {
     const database = await open()
-    const options = { statementTimeoutMs: REPORT_TIMEOUT_MS, changesNothing: true }
-    return database.maintenance(options, async connection => (await query.execute(connection)).rows)
+    return database.report('report logins', query.compile(database.builder), deadlineMs)
   }
   return {
     add: async events => {
@@ -74,35 +85,52 @@ export function loginEventsIn(open: () => Promise<SqlDatabase>): LoginEvents {
         return Number(numAffectedRows ?? 0)
       })
     },
-    failures: async (since, limit) => {
-      const rows = await ask(sql<Row>`
+    failures: async (since, limit, part = {}) => {
+      const rows = await ask(
+        sql<Row>`
         select username as user, count(*) as failures, count(distinct remote_ip) as addresses, max(at) as last
-        from homing_login_events where at >= ${since} and ${isFailure}
-        group by username order by failures desc, username limit ${sql.lit(limit)}`)
+        from homing_login_events where ${isWithin(since, part)} and ${isFailure}
+        group by username order by failures desc, username ${someOf(limit, part)}`,
+        part,
+      )
       return rows.map(row => ({ user: String(row.user), ...numbers(row, 'failures', 'addresses', 'last') }))
     },
-    addresses: async (since, limit) => {
-      const rows = await ask(sql<Row>`
+    addresses: async (since, limit, part = {}) => {
+      const rows = await ask(
+        sql<Row>`
         select remote_ip as address, sum(case when ${isFailure} then 1 else 0 end) as failures,
           sum(case when result = 'ok' then 1 else 0 end) as logins,
           count(distinct username) as users, max(at) as last
-        from homing_login_events where at >= ${since} and remote_ip is not null
-        group by remote_ip order by failures desc, logins desc, remote_ip limit ${sql.lit(limit)}`)
+        from homing_login_events where ${isWithin(since, part)} and remote_ip is not null
+        group by remote_ip order by failures desc, logins desc, remote_ip ${someOf(limit, part)}`,
+        part,
+      )
       return rows.map(row => ({
         address: String(row.address),
         ...numbers(row, 'failures', 'logins', 'users', 'last'),
       }))
     },
-    lastLogins: async user => {
-      const rows = await ask(sql<Row>`
+    lastLogins: async (user, part) => {
+      const rows = await ask(
+        sql<Row>`
         select protocol, at, remote_ip as address from homing_last_logins where username = ${user}
-        order by at desc, protocol`)
+        order by at desc, protocol`,
+        part,
+      )
       return rows.map(row => ({ ...numbers(row, 'at'), ...texts(row, 'protocol', 'address') }))
     },
   }
 }
 
-const REPORT_TIMEOUT_MS = 60_000
+/** When nobody says otherwise. */
+export const REPORT_TIMEOUT_MS = 60_000
+
+/** The events of this time. */
+export const isWithin = (since: number, { untilUnixSeconds }: ReportPart): RawBuilder<unknown> =>
+  untilUnixSeconds === undefined ? sql`at >= ${since}` : sql`at >= ${since} and at < ${untilUnixSeconds}`
+
+export const someOf = (limit: number, { offset = 0 }: ReportPart): RawBuilder<unknown> =>
+  sql`limit ${sql.lit(limit)} offset ${sql.lit(offset)}`
 
 /** Trouble on our side is nobody's failure. */
 const isFailure = sql`result not in ('ok', 'internal_failure')`

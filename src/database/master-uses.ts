@@ -4,14 +4,13 @@ import { sql } from 'kysely'
 import type { MasterUseStore, RecordedMasterUse } from '../model/master-use.js'
 import { columnText } from './column-value.js'
 import { keptName, keptWord, optional } from './kept-text.js'
+import { isWithin, REPORT_TIMEOUT_MS, type ReportPart, someOf } from './login-events.js'
 import type { SqlDatabase } from './sql-database.js'
 
 export interface MasterUses extends MasterUseStore {
   /** The latest first. */
-  latest(sinceUnixSeconds: number, limit: number): Promise<readonly RecordedMasterUse[]>
+  latest(sinceUnixSeconds: number, limit: number, part?: ReportPart): Promise<readonly RecordedMasterUse[]>
 }
-
-const REPORT_TIMEOUT_MS = 60_000
 
 export function masterUsesIn(open: () => Promise<SqlDatabase>): MasterUses {
   return {
@@ -22,14 +21,15 @@ export function masterUsesIn(open: () => Promise<SqlDatabase>): MasterUses {
           mechanism, remote_ip, real_remote_ip, session) values ${sql.join(rows)}`.execute(transaction)
       })
     },
-    latest: async (since, limit) => {
+    latest: async (since, limit, part = {}) => {
       const database = await open()
-      const options = { statementTimeoutMs: REPORT_TIMEOUT_MS, changesNothing: true }
+      const { deadlineMs = REPORT_TIMEOUT_MS } = part
       const query = sql<Readonly<Record<string, unknown>>>`
         select at, master_user, username, result, reason, verified_by, protocol, mechanism, remote_ip,
           real_remote_ip, session
-        from homing_master_uses where at >= ${since} order by at desc, id desc limit ${sql.lit(limit)}`
-      const { rows } = await database.maintenance(options, connection => query.execute(connection))
+        from homing_master_uses where ${isWithin(since, part)} order by at desc, id desc ${someOf(limit, part)}`
+      const compiled = query.compile(database.builder)
+      const rows = await database.report('report master users', compiled, deadlineMs)
       return rows.map(useOf)
     },
   }

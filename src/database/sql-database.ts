@@ -22,6 +22,11 @@ export interface SqlDatabase {
    * to be called more than once. Rejects with a DatabaseError; what `run` itself throws comes through.
    */
   transaction<T>(statement: string, run: (transaction: Transaction<Schema>) => Promise<T>): Promise<T>
+  /**
+   * The rows of a long query that changes nothing, asked beside everything else: no login waits for it. Rejects with a
+   * DatabaseError within the deadline.
+   */
+  report<R>(statement: string, query: CompiledQuery<R>, deadlineMs: number): Promise<readonly R[]>
   /** A connection of its own for long work. With `changesNothing` a file that is missing stays missing. */
   maintenance<T>(options: MaintenanceOptions, run: (connection: Kysely<Schema>) => Promise<T>): Promise<T>
   /**

@@ -16,6 +16,7 @@ import type { DatabaseLocation } from './database-url.js'
 import type { Schema } from './schema.js'
 import type { SqlDatabase } from './sql-database.js'
 import { openSqliteFile } from './sqlite-file.js'
+import { reportBeside } from './sqlite-report.js'
 
 export type SqliteLocation = Extract<DatabaseLocation, { kind: 'sqlite' }>
 
@@ -57,6 +58,15 @@ export function openSqlite(location: SqliteLocation, settings: DatabaseSettings)
         return await writer.connection().execute(connection => immediately(connection, run))
       } catch (cause) {
         throw isSqliteError(cause) ? fail(cause, statement) : cause
+      }
+    },
+    report: async <R>(statement: string, query: CompiledQuery<R>, deadlineMs: number) => {
+      const { sql, parameters } = query
+      try {
+        if (isMemory || !existsSync(location.path)) return (await reader.executeQuery(query)).rows
+        return await reportBeside<R>({ path: location.path, sql, parameters }, deadlineMs)
+      } catch (cause) {
+        throw fail(cause, statement)
       }
     },
     maintenance: async (options, run) => {

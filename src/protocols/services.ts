@@ -4,6 +4,8 @@ import type { AccountDesk } from '../accounts/account-desk.js'
 import type { AccountKind } from '../accounts/account-kinds.js'
 import type { Auth } from '../auth/auth.js'
 import type { CacheControl } from '../cache/cache-control.js'
+import type { LoginReports } from '../database/login-events.js'
+import type { MasterUses } from '../database/master-uses.js'
 import type { ListDesk } from '../policy/list-desk.js'
 import type { PolicyServer } from '../policy/policy-server.js'
 
@@ -18,6 +20,8 @@ export interface Services {
   readonly deskOf?: (kind: AccountKind, by: string) => AccountDesk
   /** The policy's lists, for the admin door. */
   readonly lists?: ListDesk
+  /** Logins and attempts at them, for the admin door. */
+  readonly attempts?: Attempts
   /** `authenticate`, asked of the policy first where policy_check says so. */
   readonly verify?: Auth['authenticate']
   /** Absent: there is no policy. */
@@ -30,6 +34,16 @@ export interface Services {
   reportBug(where: string, error: unknown): void
   /** Told of what the listeners do; absent in tests. */
   readonly watch?: RequestWatch
+}
+
+/** What the reports are made of, and what is kept for them: that may change. */
+export interface Attempts {
+  readonly loginEvents: LoginReports
+  readonly masterUses: Pick<MasterUses, 'latest'>
+  readonly kept: {
+    readonly login_events: string
+    readonly last_login: boolean
+  }
 }
 
 export interface RequestWatch {

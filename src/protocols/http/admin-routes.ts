@@ -4,9 +4,15 @@
 import type { FastifyInstance } from 'fastify'
 import type { Services } from '../services.js'
 import { adminAccountRoutes } from './admin-account-routes.js'
+import { adminAttemptRoutes } from './admin-attempt-routes.js'
 import { adminCacheRoutes } from './admin-cache-routes.js'
 import { adminListRoutes } from './admin-list-routes.js'
 
 export type AdminRoutes = (app: FastifyInstance, options: { readonly services: Services }) => void
 
-export const adminRoutes: readonly AdminRoutes[] = [adminCacheRoutes, adminAccountRoutes, adminListRoutes]
+export const adminRoutes: readonly AdminRoutes[] = [
+  adminCacheRoutes,
+  adminAccountRoutes,
+  adminListRoutes,
+  adminAttemptRoutes,
+]

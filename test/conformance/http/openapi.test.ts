@@ -9,6 +9,11 @@ import {
   deletedReplySchema,
 } from '../../../src/protocols/http/admin-account-routes.js'
 import {
+  lastLoginsSchema,
+  reportQuerySchema,
+  reportSchema,
+} from '../../../src/protocols/http/admin-attempt-routes.js'
+import {
   cacheStatusSchema,
   flushReplySchema,
   flushRequestSchema,
@@ -48,6 +53,8 @@ const pairs = {
   ListEntry: listEntrySchema,
   ListPage: listPageSchema,
   RemovedListEntry: removedListEntrySchema,
+  AttemptReport: reportSchema,
+  LastLogins: lastLoginsSchema,
   CacheFlushRequest: flushRequestSchema,
   CacheFlushed: flushReplySchema,
   CacheStatus: cacheStatusSchema,
@@ -67,6 +74,8 @@ t.test('the mask of a listing is the same in openapi.yaml and in the route', asy
 const queries = {
   'GET /v1/admin/lists/block': pageQuerySchema,
   'GET /v1/admin/lists/allow': pageQuerySchema,
+  'GET /v1/admin/attempts/failures': reportQuerySchema,
+  'GET /v1/admin/attempts/masters': reportQuerySchema,
   'DELETE /v1/admin/lists/block': listSubjectSchema,
 }
 

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { parseByteSize } from '../../../src/config/byte-size.js'
-import { parseTimeInterval } from '../../../src/config/time-interval.js'
 import type { SettingDeclaration } from '../../../src/model/setting.js'
+import { parseTimeInterval } from '../../../src/model/time-interval.js'
 import { defaultPasswordSettings, passwordSettings } from '../../../src/password/password-settings.js'
 
 t.test('the defaults that are printed are the ones that count without a configuration', async t => {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { formatTimeInterval, parseTimeInterval } from '../../../src/config/time-interval.js'
+import { formatTimeInterval, parseTimeInterval } from '../../../src/model/time-interval.js'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
