@@ -19,6 +19,7 @@ import type { Services } from './protocols/services.js'
 import { deskOf } from './service/account-desks.js'
 import { closeParts } from './service/close-parts.js'
 import { claimEmbedded, migrateEmbedded } from './service/embedded-database.js'
+import { healthFigures } from './service/health-figures.js'
 import { listenerNames, type OpenListeners, openListeners } from './service/open-listeners.js'
 import { hashRules, openPolicy } from './service/open-policy.js'
 import { openRecorders, type Recorders } from './service/open-recorders.js'
@@ -26,7 +27,7 @@ import { readinessOf } from './service/readiness.js'
 import { createRecentTroubles } from './service/recent-troubles.js'
 import { createReloader } from './service/reload.js'
 import { startSharing } from './service/start-sharing.js'
-import { cacheFigures, watchFigures } from './service/watch-figures.js'
+import { cacheFigures, type WatchedParts, watchFigures } from './service/watch-figures.js'
 import { openState } from './state/open-state.js'
 import { createDoorMetrics } from './telemetry/door-metrics.js'
 import { openLogger } from './telemetry/logger.js'
@@ -34,6 +35,7 @@ import { createMetrics } from './telemetry/metrics.js'
 import { createAuthReport } from './telemetry/report-auth.js'
 import { createStrengthenReport } from './telemetry/report-strengthening.js'
 import { sparingly } from './telemetry/say-sparingly.js'
+import { healthDocument } from './telemetry/service-health.js'
 
 export interface Service {
   readonly engine: Engine
@@ -115,6 +117,7 @@ export async function startService(config: HomingConfig): Promise<Service> {
     reportBug,
   })
   const policy = openedPolicy?.server
+  const startedMs = Date.now()
   let isStopping = false
   const services: Services = {
     auth: engine.auth,
@@ -141,6 +144,18 @@ export async function startService(config: HomingConfig): Promise<Service> {
       patienceMs: COPIES_PATIENCE_MS,
     }),
     readiness: async () => (isStopping ? 'stopping' : readinessOf(engine)),
+    health: async () =>
+      healthDocument(
+        await healthFigures(watched, {
+          startedMs,
+          cache,
+          behindMs: shared?.behindMs,
+          state,
+          policy: openedPolicy,
+          config: reloader.lastRead(),
+        }),
+        Date.now(),
+      ),
     metrics: () => metrics.text(),
     reportBug,
     watch: {
@@ -160,7 +175,7 @@ export async function startService(config: HomingConfig): Promise<Service> {
   })
   if (cache) metrics.watchCache(() => cacheFigures(cache))
   metrics.watch(() => doorMetrics.format())
-  watchFigures(metrics, {
+  const watched: WatchedParts = {
     engine,
     config: running,
     logger,
@@ -168,7 +183,8 @@ export async function startService(config: HomingConfig): Promise<Service> {
     readiness: services.readiness,
     listeners: () => listeners,
     isConfigGood: reloader.isConfigGood,
-  })
+  }
+  watchFigures(metrics, watched)
   if (policy) metrics.watchPolicy(policy.counts)
 
   const closeAll = (timeoutMs: number) =>

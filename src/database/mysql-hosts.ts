@@ -8,6 +8,8 @@ export interface HostState {
   readonly rank: number
   readonly name: string
   isUp: boolean
+  /** Why it was down the last time. */
+  cause: unknown
 }
 
 export interface MysqlHosts {
@@ -31,7 +33,6 @@ const PROBE_PAUSE_MS = 100
 
 interface ProbedHost extends HostState {
   failedAt: number
-  cause: unknown
   probe: Promise<void> | undefined
   timer: NodeJS.Timeout | undefined
 }

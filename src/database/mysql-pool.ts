@@ -1,9 +1,10 @@
 // Connections to the hosts of one database: few, used by many, and never more than the limit.
 
+import { errorCode } from './database-error.js'
 import type { DatabaseHost } from './database-url.js'
 import type { MysqlConnection } from './mysql-connection.js'
 import { createMysqlHosts, type HostState } from './mysql-hosts.js'
-import type { PoolFigures } from './sql-database.js'
+import type { HostFigures, PoolFigures } from './sql-database.js'
 
 export interface MysqlPoolOptions {
   readonly hosts: readonly DatabaseHost[]
@@ -246,6 +247,7 @@ export function createMysqlPool(options: MysqlPoolOptions): MysqlPool {
         waiting: waiters.length,
         hostsUp,
         hostsDown: hosts.all.length - hostsUp,
+        hosts: hosts.all.map(hostFigures),
       }
     },
     close: async () => {
@@ -266,6 +268,11 @@ export function createMysqlPool(options: MysqlPoolOptions): MysqlPool {
       for (const pooled of lentOut) pooled.connection.destroy()
     },
   }
+}
+
+/** By a pool that writes this is known of writing, too; whoever has two pools knows both. */
+function hostFigures({ name, isUp, cause }: HostState): HostFigures {
+  return { name, isUp, takesWrites: isUp, ...(!isUp && { reason: errorCode(cause) }) }
 }
 
 function passes(

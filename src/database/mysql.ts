@@ -18,7 +18,7 @@ import { type MysqlAges, watchAges } from './mysql-ages.js'
 import { connectMysql, type MysqlConnectionOptions } from './mysql-connection.js'
 import { createMysqlPool, type LentConnection, type MysqlPool } from './mysql-pool.js'
 import type { Schema } from './schema.js'
-import { LISTING_FACTOR, type ReadOptions, type SqlDatabase } from './sql-database.js'
+import { LISTING_FACTOR, type PoolFigures, type ReadOptions, type SqlDatabase } from './sql-database.js'
 
 export type MysqlLocation = Extract<DatabaseLocation, { kind: 'mysql' }>
 
@@ -43,6 +43,7 @@ export function openMysql(
       : undefined
   const isAvoided = (rank: number) => ages?.isBehind(rank) === true
   let lookupPool: MysqlPool | undefined
+  let writePool: MysqlPool | undefined
   const lookups = open({
     size: settings.database_pool_size,
     queryTimeoutMs: queryMs,
@@ -53,7 +54,14 @@ export function openMysql(
   })
   const listings = open({ size: 2, queryTimeoutMs: queryMs * LISTING_FACTOR, isAvoided })
   // Hosts of their own, too: after a failover one may answer reads and refuse writes.
-  const writes = open({ size: 2, queryTimeoutMs: queryMs * LISTING_FACTOR, isForWrites: true })
+  const writes = open({
+    size: 2,
+    queryTimeoutMs: queryMs * LISTING_FACTOR,
+    isForWrites: true,
+    made: pool => {
+      writePool = pool
+    },
+  })
 
   const maintenance: SqlDatabase['maintenance'] = async ({ statementTimeoutMs }, run) => {
     const kysely = open({ size: 1, queryTimeoutMs: statementTimeoutMs })
@@ -94,12 +102,22 @@ export function openMysql(
     maintenance,
     exclusively: ({ lockTimeoutMs, ...options }, run) =>
       maintenance(options, connection => locked(connection, location.database, lockTimeoutMs, run)),
-    pool: () => lookupPool?.figures,
+    pool: () => lookupPool && withWrites(lookupPool.figures, writePool?.figures),
     close: async () => {
       await ages?.close()
       await Promise.all([lookups, listings, writes].map(kysely => kysely.destroy()))
     },
   }
+}
+
+/** What the pool that writes knows of the hosts. */
+function withWrites(figures: PoolFigures, writes: PoolFigures | undefined): PoolFigures {
+  const hosts = figures.hosts.map((host, rank) => {
+    const takesWrites = host.isUp && writes?.hosts[rank]?.isUp !== false
+    const reason = host.reason ?? writes?.hosts[rank]?.reason
+    return { ...host, takesWrites, ...(reason !== undefined && { reason }) }
+  })
+  return { ...figures, hosts }
 }
 
 function connectionOptions(

@@ -50,6 +50,18 @@ export interface PoolFigures {
   readonly waiting: number
   readonly hostsUp: number
   readonly hostsDown: number
+  /** In the order of the URL. */
+  readonly hosts: readonly HostFigures[]
+}
+
+export interface HostFigures {
+  /** `db1:3306` */
+  readonly name: string
+  readonly isUp: boolean
+  /** false: it refused to write the last time, or is down; true as well where nobody has asked it to. */
+  readonly takesWrites: boolean
+  /** The driver's word for why it is down. */
+  readonly reason?: string
 }
 
 export interface ReadOptions {

@@ -10,6 +10,8 @@ export interface StoredPairs {
   succeeded(pair: number): void
   /** Reads what is known, and every half minute what has become known. Ends with the first reading. */
   follow(): Promise<void>
+  /** What could not be read or written the last time; empty: nothing. */
+  failure(): string
   /** Writes what is not yet written, if the database takes it. */
   close(): Promise<void>
 }
@@ -111,6 +113,7 @@ export function openStoredPairs(table: KnownPairTable, deps: StoredPairsDeps): S
       }
       return read()
     },
+    failure: () => [...failing][0] ?? '',
     close: async () => {
       for (const timer of timers) clearInterval(timer)
       await writeSoon()

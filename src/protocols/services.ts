@@ -26,6 +26,8 @@ export interface Services {
   readonly verify?: Auth['authenticate']
   /** Absent: there is no policy. */
   readonly policy?: PolicyServer | undefined
+  /** How each part of this copy is, as healthSchema says; for the admin door. Within a second, as the next. */
+  readonly health?: () => Promise<object>
   /** Answers within a second, whatever the databases do. */
   readiness(): Promise<Readiness>
   /** The metrics in Prometheus' text format, and its content type. */

@@ -13,9 +13,11 @@ import type { StoredLists } from '../policy/stored-lists.js'
 import { openStoredPairs } from '../policy/stored-pairs.js'
 import type { StateStore } from '../state/state-store.js'
 import type { Logger } from '../telemetry/logger.js'
+import type { HealthFigures } from '../telemetry/service-health.js'
 
 export interface OpenPolicy {
   readonly server: PolicyServer
+  health(): NonNullable<HealthFigures['policy']>
   /** Takes up what the database knows of lists and users, now and from now on. */
   follow(): Promise<unknown>
   /** Writes what is not yet written, and follows no more. */
@@ -68,6 +70,15 @@ export function openPolicy(
   })
   return {
     server,
+    health: () => {
+      const { withoutStore, degraded } = server.counts()
+      return {
+        listsAreRead: lists.failure() === '',
+        pairsAreKept: pairs.failure() === '',
+        withoutStore,
+        degraded,
+      }
+    },
     follow: () => Promise.all([lists.follow(), pairs.follow()]),
     close: async () => {
       lists.close()

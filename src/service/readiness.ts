@@ -1,3 +1,4 @@
+import type { Database } from '../database/open-database.js'
 import type { Engine } from '../engine.js'
 import type { Readiness } from '../protocols/services.js'
 
@@ -5,6 +6,10 @@ const PING_DEADLINE_MS = 900
 
 /** Whether the database of the service answers; within a second, whatever it does. */
 export async function readinessOf({ database }: Engine): Promise<Readiness> {
-  const answers = await database.ping(AbortSignal.timeout(PING_DEADLINE_MS)).catch(() => false)
-  return answers ? 'ready' : 'degraded'
+  return (await answersNow(database)) ? 'ready' : 'degraded'
+}
+
+/** Within a second, whatever it does. */
+export function answersNow(database: Database): Promise<boolean> {
+  return database.ping(AbortSignal.timeout(PING_DEADLINE_MS)).catch(() => false)
 }

@@ -10,6 +10,8 @@ import type { Logger } from '../telemetry/logger.js'
 export interface Reloader {
   /** What the last one was; true before the first. */
   isConfigGood(): boolean
+  /** When a good configuration was read last (milliseconds since 1970), and which of its settings wait for a restart. */
+  lastRead(): { readonly readMs: number; readonly needRestart: readonly string[] }
   /**
    * Takes up what changed and can change in a running service, and logs what has to wait for a restart. A configuration
    * with mistakes is logged, and nothing changes.
@@ -28,8 +30,10 @@ export interface ReloaderDeps {
 export function createReloader({ running, cache, log, renewCertificates }: ReloaderDeps): Reloader {
   const { settings } = running
   let isGood = true
+  let lastRead: ReturnType<Reloader['lastRead']> = { readMs: Date.now(), needRestart: [] }
   return {
     isConfigGood: () => isGood,
+    lastRead: () => lastRead,
     reload: async loaded => {
       for (const warning of loaded.warnings) log.warn(formatProblem(warning))
       isGood = 'config' in loaded
@@ -50,6 +54,7 @@ export function createReloader({ running, cache, log, renewCertificates }: Reloa
       await renewCertificates(settings)
       log.info({ settings: taken }, 'configuration reloaded')
       const later = [...needRestart, ...waiting]
+      lastRead = { readMs: Date.now(), needRestart: later }
       if (later.length > 0) log.warn({ settings: later }, 'changed, and in use only after a restart')
     },
   }

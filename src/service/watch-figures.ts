@@ -2,6 +2,7 @@
 
 import type { AuthCache } from '../cache/auth-cache.js'
 import type { HomingConfig } from '../config/program-schema.js'
+import type { Database } from '../database/open-database.js'
 import type { Engine } from '../engine.js'
 import type { OpenLogger } from '../telemetry/logger.js'
 import type { CacheFigures, Metrics } from '../telemetry/metrics.js'
@@ -22,22 +23,28 @@ export interface WatchedParts {
 
 /** From now on they are among the metrics. */
 export function watchFigures(metrics: Metrics, parts: WatchedParts): void {
+  metrics.watch(async () => formatServiceMetrics(await serviceFigures(parts)))
+}
+
+/** As they are now. */
+export async function serviceFigures(parts: WatchedParts): Promise<ServiceFigures> {
   const { engine, config, logger, recorders, readiness, listeners, isConfigGood } = parts
-  metrics.watch(async () =>
-    formatServiceMetrics({
-      readiness: await readiness(),
-      hash: engine.verifier.stats(),
-      databases: databaseFigures(engine, config),
-      certificates: (listeners()?.certificates() ?? []).map(({ door, certificate }) => ({
-        door,
-        ...certificate,
-      })),
-      droppedLogLines: logger.droppedLines(),
-      loginEvents: recorders.logins.counts(),
-      masterAudit: recorders.masters.counts(),
-      isConfigGood: isConfigGood(),
-    }),
-  )
+  return {
+    readiness: await readiness(),
+    hash: engine.verifier.stats(),
+    databases: namedDatabases(engine, config).map(({ name, opened }) => ({
+      name,
+      figures: opened.figures(),
+    })),
+    certificates: (listeners()?.certificates() ?? []).map(({ door, certificate }) => ({
+      door,
+      ...certificate,
+    })),
+    droppedLogLines: logger.droppedLines(),
+    loginEvents: recorders.logins.counts(),
+    masterAudit: recorders.masters.counts(),
+    isConfigGood: isConfigGood(),
+  }
 }
 
 /** What the metrics show of the auth cache. */
@@ -47,15 +54,15 @@ export function cacheFigures(cache: AuthCache): CacheFigures {
 }
 
 /** By the passdb that keeps a database of its own; `main` is that of the service. */
-function databaseFigures(
+export function namedDatabases(
   { databases, database }: Engine,
   { passdbs }: HomingConfig,
-): ServiceFigures['databases'] {
+): readonly { readonly name: string; readonly opened: Database }[] {
   const names = new Map([[database, 'main']])
   for (const { name, options } of passdbs) {
     const { database_url: url } = options as { database_url?: string }
     const own = url ? databases.open(url) : database
     if (!names.has(own)) names.set(own, name)
   }
-  return [...names].map(([opened, name]) => ({ name, figures: opened.figures() }))
+  return [...names].map(([opened, name]) => ({ name, opened }))
 }

@@ -41,13 +41,20 @@ interface DatabaseFigures {
     readonly waiting: number
     readonly hostsUp: number
     readonly hostsDown: number
+    /** `reason`: the driver's word for why it is down. */
+    readonly hosts: readonly {
+      readonly name: string
+      readonly isUp: boolean
+      readonly takesWrites: boolean
+      readonly reason?: string
+    }[]
   }
 }
 
 const packageFile = new URL('../../../package.json', import.meta.url)
 let version: string | undefined
 
-function packageVersion(): string {
+export function packageVersion(): string {
   version ??= (JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string }).version
   return version
 }

@@ -6,6 +6,7 @@ import type { Services } from '../services.js'
 import { adminAccountRoutes } from './admin-account-routes.js'
 import { adminAttemptRoutes } from './admin-attempt-routes.js'
 import { adminCacheRoutes } from './admin-cache-routes.js'
+import { adminHealthRoutes } from './admin-health-routes.js'
 import { adminListRoutes } from './admin-list-routes.js'
 
 export type AdminRoutes = (app: FastifyInstance, options: { readonly services: Services }) => void
@@ -15,4 +16,5 @@ export const adminRoutes: readonly AdminRoutes[] = [
   adminAccountRoutes,
   adminListRoutes,
   adminAttemptRoutes,
+  adminHealthRoutes,
 ]

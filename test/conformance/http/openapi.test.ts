@@ -35,6 +35,7 @@ import {
   verifyRequestSchema,
 } from '../../../src/protocols/http/passdb-schemas.js'
 import { listQuerySchema } from '../../../src/protocols/http/userdb-list-route.js'
+import { healthSchema } from '../../../src/telemetry/service-health.js'
 
 const contract = parse(readFileSync('openapi.yaml', 'utf8'), { merge: true })
 
@@ -55,6 +56,7 @@ const pairs = {
   RemovedListEntry: removedListEntrySchema,
   AttemptReport: reportSchema,
   LastLogins: lastLoginsSchema,
+  Health: healthSchema,
   CacheFlushRequest: flushRequestSchema,
   CacheFlushed: flushReplySchema,
   CacheStatus: cacheStatusSchema,
