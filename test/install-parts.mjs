@@ -8,7 +8,7 @@
 // HOMING_TEST_CACHE names the folder for the other Debian (default /var/cache/homing-test).
 
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
 const dovecotPackages = [
@@ -43,6 +43,7 @@ class Trouble extends Error {}
 
 function installOnDebian() {
   installPackages(missingPackages(packages))
+  unpackPromtool()
   for (const [major, suite] of Object.entries(suites)) {
     if (!hostDovecot().startsWith(`${major}.`)) makeRoot(suite)
   }
@@ -81,6 +82,30 @@ function startingNothing(work) {
     return work()
   } finally {
     if (!isForeign) rmSync(policyFile, { force: true })
+  }
+}
+
+/** The package would install a whole monitoring server for the sake of one program: that is taken out of it. */
+function unpackPromtool() {
+  const program = join(cache, 'promtool')
+  if (commandExists('promtool') || existsSync(program)) return
+  say(`Getting promtool out of the package prometheus into ${cache} (once) …`)
+  mkdirSync(cache, { recursive: true })
+  const folder = join(cache, `prometheus.partial-${process.pid}`)
+  mkdirSync(folder)
+  try {
+    const download = () => run(['apt-get', '-q', 'download', 'prometheus'], { cwd: folder })
+    if (download().status !== 0) run(['apt-get', '-q', 'update'])
+    const { status, stderr } = download()
+    const file = readdirSync(folder).find(name => name.endsWith('.deb'))
+    if (status !== 0 || file === undefined)
+      throw new Trouble(`apt-get could not download prometheus (${lastLine(stderr)})`)
+    run(['dpkg-deb', '--extract', join(folder, file), folder])
+    if (!existsSync(join(folder, 'usr/bin/promtool')))
+      throw new Trouble('the package prometheus has no promtool')
+    renameSync(join(folder, 'usr/bin/promtool'), program)
+  } finally {
+    remove(folder)
   }
 }
 
@@ -163,7 +188,7 @@ function sayWhatIsMissing() {
       .filter(wanted => wanted !== major)
       .map(wanted => `Dovecot ${wanted} with its Lua module`),
     ...(commandExists('mariadbd') || commandExists('mysqld') ? [] : ['MariaDB (mariadbd)']),
-    ...['openssl', 'curl', 'wrk'].filter(name => !commandExists(name)),
+    ...['openssl', 'curl', 'wrk', 'promtool'].filter(name => !commandExists(name)),
   ]
   if (missing.length === 0) return
   say(`Not here, and the tests that need it are skipped: ${missing.join(', ')}.`)

@@ -7,7 +7,7 @@ import type { Test } from 'tap'
 import { whyNoMariadb } from './mariadb-server.js'
 import { redisBinary } from './redis-server.js'
 
-export type Part = Dovecot | 'mariadb' | 'redis' | Program
+export type Part = Dovecot | 'mariadb' | 'redis' | 'promtool' | Program
 
 /** Parts that are one program in PATH. */
 const programs = ['haproxy', 'nginx', 'nft'] as const
@@ -60,6 +60,7 @@ const howToGet: Readonly<Record<Part, string>> = {
   haproxy: `${installHint}, or install haproxy`,
   nginx: `${installHint}, or install nginx`,
   nft: `${installHint}, or install nftables`,
+  promtool: `${installHint}, or put promtool of Prometheus in PATH`,
 }
 
 function isRequired(part: Part): boolean {
@@ -70,7 +71,14 @@ function isRequired(part: Part): boolean {
 function isThere(part: Part): boolean {
   if (isProgram(part)) return isInPath(part)
   if (part === 'redis') return redisBinary() !== undefined
+  if (part === 'promtool') return promtool() !== undefined
   return part === 'mariadb' ? whyNoMariadb() === undefined : findDovecot(part) !== undefined
+}
+
+/** In PATH, or where install-parts.mjs has unpacked it. */
+export function promtool(): string | undefined {
+  const unpacked = join(cache, 'promtool')
+  return isInPath('promtool') ? 'promtool' : existsSync(unpacked) ? unpacked : undefined
 }
 
 function isProgram(part: Part): part is Program {
