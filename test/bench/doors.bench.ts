@@ -62,7 +62,7 @@ async function inTurn(contenders: readonly Contender[]): Promise<Map<string, Run
 }
 
 async function measure({ processes = {}, load }: Contender): Promise<Run> {
-  const used = () => Object.entries(processes).map(([name, command]) => [name, cpuMicros(command)] as const)
+  const used = () => Object.entries(processes).map(([name, family]) => [name, cpuMicros(family)] as const)
   const before = new Map(used())
   const startedAt = performance.now()
   const result = await load(timing)

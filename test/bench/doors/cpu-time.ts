@@ -10,16 +10,22 @@ interface Process {
   readonly micros: number
 }
 
-/**
- * Microseconds of CPU that the processes with this text in their command line have used so far, and their living
- * descendants with them.
- */
-export function cpuMicros(commandHolds: string): number {
+/** Which processes are meant: those with `family` in their command line, and their living descendants. */
+export interface ProcessFamily {
+  readonly family: string
+  /** Only those whose whole command line this is. */
+  readonly only?: RegExp
+}
+
+/** Microseconds of CPU that they have used so far. */
+export function cpuMicros({ family, only }: ProcessFamily): number {
   const all = processes()
   const isFamily = (process: Process): boolean =>
-    commandOf(process.pid).includes(commandHolds) ||
+    commandOf(process.pid).includes(family) ||
     all.some(other => other.pid === process.parent && isFamily(other))
-  return all.filter(isFamily).reduce((sum, { micros }) => sum + micros, 0)
+  return all
+    .filter(process => isFamily(process) && (only === undefined || only.test(commandOf(process.pid))))
+    .reduce((sum, { micros }) => sum + micros, 0)
 }
 
 function processes(): Process[] {

@@ -125,13 +125,15 @@ async function dovecotsOf(
       files,
     })
     await load(dovecot, folder, { connections: 1, perConnection: 1 }, { warmupMs: 50, durationMs: 50 })
+    const family = `${basename(dirname(dirname(dovecot.clientSocket)))}/dovecot.conf`
     const contender: Contender = {
       name,
       ...goalOf(door, major),
       processes: {
-        dovecot: `${basename(dirname(dirname(dovecot.clientSocket)))}/dovecot.conf`,
-        mariadb: `--port=${mariadb.port}`,
-        homing: `serve --config ${folder}`,
+        auth: { family, only: /^dovecot\/auth *$/ },
+        workers: { family, only: /^dovecot\/auth -w *$/ },
+        mariadb: { family: `--port=${mariadb.port}` },
+        homing: { family: `serve --config ${folder}` },
       },
       load: timing => load(dovecot, folder, IN_FLIGHT, timing),
     }

@@ -1,6 +1,7 @@
 // What `npm run bench -- doors` measures: one file per measurement, one line per contender.
 
 import type { LoadResult } from '../load-result.js'
+import type { ProcessFamily } from './cpu-time.js'
 
 export interface Timing {
   readonly warmupMs: number
@@ -12,8 +13,8 @@ export interface Contender {
   readonly name: string
   /** What it is compared with, and at least how much of it it is to reach. */
   readonly goal?: { readonly of: string; readonly atLeast: number }
-  /** Whose CPU time is told beside the rate: a name → a text that is in their command line alone. */
-  readonly processes?: Readonly<Record<string, string>>
+  /** Whose CPU time is told beside the rate. */
+  readonly processes?: Readonly<Record<string, ProcessFamily>>
   load(timing: Timing): Promise<LoadResult>
 }
 
