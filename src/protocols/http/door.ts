@@ -3,6 +3,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Services } from '../services.js'
 import type { ListenerTrust } from './caller.js'
+import type { DirectAnswers } from './direct/direct-way.js'
 import type { HttpSettings } from './http-settings.js'
 
 export interface DoorContext {
@@ -10,6 +11,8 @@ export interface DoorContext {
   readonly settings: HttpSettings
   /** What kind of address this listener has. */
   readonly trust: ListenerTrust
+  /** Who answers what is asked most without Fastify and node:http, by path; absent where that is not possible (TLS). */
+  readonly direct?: DirectAnswers | undefined
 }
 
 export interface Door {

@@ -10,9 +10,13 @@ export type FormBody = { readonly form: Form } | { readonly malformed: string }
 
 /** Parses the bytes of one request. What is malformed is named without repeating any of it. */
 export function parseFormBody(bytes: Buffer): FormBody {
+  return parseFormText(bytes.toString('latin1'))
+}
+
+/** The same of a body with one character a byte: `&`, `=`, `%` and `+` are found as what they are, whatever is between. */
+export function parseFormText(text: string): FormBody {
   const form = new Map<string, string>()
-  // One character a byte: `&`, `=`, `%` and `+` are found as what they are, whatever stands between them.
-  for (const pair of bytes.toString('latin1').split('&')) {
+  for (const pair of text.split('&')) {
     if (pair === '') continue
     const equals = pair.indexOf('=')
     const key = decode(equals < 0 ? pair : pair.slice(0, equals))

@@ -10,6 +10,7 @@ import Fastify, {
 } from 'fastify'
 import type { Services } from '../services.js'
 import type { ListenerTrust } from './caller.js'
+import { openDirectWay } from './direct/direct-way.js'
 import type { Door } from './door.js'
 import type { DoorTls } from './door-tls.js'
 import { answerExpectations } from './expect-continue.js'
@@ -23,6 +24,8 @@ import { watchRequests } from './watch-requests.js'
 /** Whether a listener is about to close: then every reply asks its caller to connect anew, elsewhere. */
 export interface Closing {
   now: boolean
+  /** Ends every connection at once. Set by the server. */
+  cutOff?: () => void
 }
 
 /** The app of one listener, ready to listen; `trust` says what kind of address it will listen on. */
@@ -46,6 +49,25 @@ export function createHttpServer(
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
   })
   tls?.serve(app.server as unknown as Server)
+  const direct = tls
+    ? undefined
+    : openDirectWay(app, {
+        bodyLimit: settings.http_request_body_limit,
+        firstRequestMs: settings.http_request_timeout,
+        keepAliveMs: settings.http_keep_alive_timeout,
+        isClosing: () => closing.now,
+        answered: ({ status, verdict }, ms) =>
+          services.watch?.answered({
+            door: door.name,
+            status,
+            seconds: ms / 1000,
+            ...(verdict !== undefined && { verdict }),
+          }),
+      })
+  closing.cutOff = () => {
+    direct?.destroyAll()
+    app.server.closeAllConnections()
+  }
   watchRequests(app, door.name, services.watch)
   answerExpectations(app.server)
   readJsonOnly(app)
@@ -59,7 +81,9 @@ export function createHttpServer(
   )
 
   healthRoutes(app, { services })
-  app.register(async behindDoor => door.mount(behindDoor, { services, settings, trust }))
+  app.register(async behindDoor =>
+    door.mount(behindDoor, { services, settings, trust, direct: direct?.answers }),
+  )
   return app
 }
 

@@ -9,7 +9,7 @@ import { BACKLOG, removeStaleSocket } from '../unix-socket.js'
 import type { ListenerTrust } from './caller.js'
 import type { Door } from './door.js'
 import type { DoorTls } from './door-tls.js'
-import { createHttpServer } from './http-server.js'
+import { type Closing, createHttpServer } from './http-server.js'
 import type { HttpSettings } from './http-settings.js'
 
 export type HttpAddress =
@@ -34,14 +34,14 @@ export async function openHttpListener(
   door?: Door,
   doorTls?: DoorTls,
 ): Promise<HttpListener> {
-  const closing = { now: false }
+  const closing: Closing = { now: false }
   const tls = address.kind === 'unix' ? undefined : doorTls
   const app = createHttpServer(services, settings, trustOf(address, tls), closing, door, tls)
   try {
     const bound = await listen(app, address, settings.unix_listener_mode)
     const close = (timeoutMs: number) => {
       closing.now = true
-      return drain(app, timeoutMs)
+      return drain(app, closing.cutOff, timeoutMs)
     }
     return { address: bound, close }
   } catch (error) {
@@ -63,15 +63,15 @@ const LOOK_AGAIN_MS = 10
  * Stops listening, answers what has begun and what still arrives on kept connections, then closes those that are
  * idle. Node's own close() would close them at once, under the hands of a caller who is just sending.
  */
-async function drain(app: FastifyInstance, timeoutMs: number): Promise<void> {
-  const cutOff = setTimeout(() => app.server.closeAllConnections(), timeoutMs)
+async function drain(app: FastifyInstance, cutOff: Closing['cutOff'], timeoutMs: number): Promise<void> {
+  const timer = setTimeout(() => cutOff?.(), timeoutMs)
   NetServer.prototype.close.call(app.server)
   const until = performance.now() + LAST_REQUESTS_MS
   while (performance.now() < until && (await connectionsOf(app)) > 0) await sleep(LOOK_AGAIN_MS)
   // A busy process may have slept over it all: read once more what lies in the sockets before they are closed.
   await setImmediate()
   await app.close()
-  clearTimeout(cutOff)
+  clearTimeout(timer)
 }
 
 function connectionsOf(app: FastifyInstance): Promise<number> {

@@ -11,19 +11,20 @@ export const passdbDoor: Door = {
   name: 'passdb',
   listenSetting: 'listen',
   secretSettings: ['api_token'],
-  mount(app, { services, settings, trust }) {
+  mount(app, { services, settings, trust, direct }) {
     const caller = createCallerCheck(() => settings.api_token, trust)
     const mayStateAddress = createAddressTrust(() => settings.trusted_networks, trust)
     app.register(async app => {
       refuseStrangers(app, caller)
       passdbRoutes(app, {
         services,
-        maySeeCredentials: () => caller.maySeeCredentials(),
+        caller,
         mayStateAddress,
+        direct,
       })
       userdbListRoute(app, { services })
     })
     // Dovecot's oauth2 passdb sends no such header: its client id and secret stand in the form.
-    app.register(async app => oauth2Routes(app, { services, settings, mayStateAddress }))
+    app.register(async app => oauth2Routes(app, { services, settings, mayStateAddress, direct }))
   },
 }

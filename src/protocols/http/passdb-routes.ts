@@ -5,10 +5,15 @@ import type { IncomingRequest } from '../../auth/auth.js'
 import type { AuthOutcome } from '../../auth/auth-outcome.js'
 import { Password } from '../../model/password.js'
 import type { Services } from '../services.js'
+import type { CallerCheck } from './caller.js'
 import { type AddressTrust, addressOfUntrusted } from './client-address.js'
-import type { BodyEncoding } from './json-body.js'
+import type { DirectReply } from './direct/direct-reply.js'
+import type { DirectRequest } from './direct/direct-request.js'
+import type { DirectAnswers } from './direct/direct-way.js'
+import { type BodyEncoding, parseJsonBody } from './json-body.js'
 import { passwordBytes, toIncomingRequest } from './lookup-request.js'
 import {
+  isVerifyRequest,
   type LookupRequestBody,
   lookupRequestSchema,
   passdbReplySchema,
@@ -28,10 +33,12 @@ import { noteVerdict } from './watch-requests.js'
 
 export interface PassdbRoutesOptions {
   readonly services: Services
-  /** Whether callers of this listener may be told a stored hash (caller.ts). */
-  readonly maySeeCredentials: () => boolean
+  readonly caller: CallerCheck
   readonly mayStateAddress: AddressTrust
+  readonly direct?: DirectAnswers | undefined
 }
+
+const VERIFY_PATH = '/v1/passdb/verify'
 
 const passdbReplies = { 200: passdbReplySchema, 503: passdbReplySchema }
 const userdbReplies = { 200: userdbReplySchema, 503: userdbReplySchema }
@@ -39,20 +46,22 @@ const userdbReplies = { 200: userdbReplySchema, 503: userdbReplySchema }
 /** Mounts the three questions. Every verdict is 200 but `internal_failure`, which is 503 with the same body. */
 export function passdbRoutes(
   app: FastifyInstance,
-  { services, maySeeCredentials, mayStateAddress }: PassdbRoutesOptions,
+  { services, caller, mayStateAddress, direct }: PassdbRoutesOptions,
 ): void {
-  const { auth, verify = auth.authenticate } = services
-  const answer = createAnswer(mayStateAddress)
+  const { auth } = services
+  const toQuestion = createQuestions(mayStateAddress)
+  const answer = createAnswer(toQuestion)
+  const verifying = createVerifying(services)
 
   app.post<{ Body: VerifyRequestBody }>(
-    '/v1/passdb/verify',
+    VERIFY_PATH,
     { schema: { body: verifyRequestSchema, response: passdbReplies } },
-    (request, reply) => {
-      const password = new Password(passwordBytes(request.body.password, request.bodyEncoding))
-      const ask = request.body.policy_checked ? auth.authenticate : verify
-      return answer(request, request.body, reply, incoming => ask(incoming, password))
-    },
+    (request, reply) => answer(request, request.body, reply, verifying(request.body, request.bodyEncoding)),
   )
+  direct?.set(VERIFY_PATH, (request, peer) => {
+    const ask = plainQuestion(request, peer)
+    return ask && answerDirectly(request, ask)
+  })
 
   app.post<{ Body: LookupRequestBody }>(
     '/v1/passdb/lookup',
@@ -60,7 +69,7 @@ export function passdbRoutes(
     (request, reply) =>
       answer(request, request.body, reply, async incoming => {
         const outcome = await auth.lookupPassdb(incoming)
-        return maySeeCredentials() ? withPassword(outcome) : outcome
+        return caller.maySeeCredentials() ? withPassword(outcome) : outcome
       }),
   )
 
@@ -69,6 +78,56 @@ export function passdbRoutes(
     { schema: { body: lookupRequestSchema, response: userdbReplies } },
     (request, reply) => answer(request, request.body, reply, incoming => auth.lookupUserdb(incoming)),
   )
+
+  /** What a caller asks who may and who makes no mistake; all others are told why by the route. */
+  function plainQuestion(
+    { headers, body: bytes }: DirectRequest,
+    peer: string | undefined,
+  ): (() => Promise<Verdict>) | undefined {
+    if (headers['content-type'] !== 'application/json' || !caller.mayAsk(headers.authorization))
+      return undefined
+    const parsed = parseJsonBody(bytes)
+    if ('malformed' in parsed || !isVerifyRequest(parsed.body)) return undefined
+    const { body, encoding } = parsed
+    const question = toQuestion(body, encoding, peer)
+    return question !== 'forbidden' && 'request' in question
+      ? () => verifying(body, encoding)(question.request)
+      : undefined
+  }
+
+  async function answerDirectly(
+    { headers }: DirectRequest,
+    ask: () => Promise<Verdict>,
+  ): Promise<DirectReply> {
+    try {
+      return directReply(headers.accept, await ask())
+    } catch (error) {
+      services.reportBug(`http ${VERIFY_PATH}`, error)
+      return directReply(headers.accept, { result: 'internal_failure', user: '', fields: new Map() })
+    }
+  }
+}
+
+/** How a checked body's password is verified. */
+function createVerifying({ auth, verify = auth.authenticate }: Services) {
+  return (body: VerifyRequestBody, encoding: BodyEncoding) => {
+    const password = new Password(passwordBytes(body.password, encoding))
+    const ask = body.policy_checked ? auth.authenticate : verify
+    return (incoming: IncomingRequest) => ask(incoming, password)
+  }
+}
+
+/** As sendVerdict says it. */
+function directReply(accept: string | undefined, verdict: Verdict): DirectReply {
+  const { result, retryAfterSecs } = verdict
+  const isForDovecot = wantsDovecotFields(accept)
+  return {
+    status: statusOf(verdict),
+    ...(retryAfterSecs !== undefined && { head: `Retry-After: ${retryAfterSecs}\r\n` }),
+    contentType: isForDovecot ? DOVECOT_FIELDS : 'application/json; charset=utf-8',
+    body: isForDovecot ? formatDovecotFields(verdict) : JSON.stringify(formatJson(verdict)),
+    verdict: result,
+  }
 }
 
 declare module 'fastify' {
@@ -78,24 +137,37 @@ declare module 'fastify' {
   }
 }
 
-function createAnswer(mayStateAddress: AddressTrust) {
+/** A checked body → what the engine is asked, or why it is not. */
+type ToQuestion = (
+  stated: LookupRequestBody,
+  encoding: BodyEncoding,
+  peer: string | undefined,
+) => { readonly request: IncomingRequest } | { readonly malformed: string } | 'forbidden'
+
+function createQuestions(mayStateAddress: AddressTrust): ToQuestion {
+  return (stated, encoding, peer) => {
+    const own = mayStateAddress(peer) ? undefined : addressOfUntrusted(stated, peer)
+    if (own === 'refused') return 'forbidden'
+    return toIncomingRequest(own ? { ...stated, ...own } : stated, encoding)
+  }
+}
+
+function createAnswer(toQuestion: ToQuestion) {
   return async (
     request: Pick<FastifyRequest, 'headers' | 'bodyEncoding' | 'socket'>,
     stated: LookupRequestBody,
     reply: FastifyReply,
     ask: (incoming: IncomingRequest) => Promise<Verdict>,
   ): Promise<FastifyReply> => {
-    const peer = request.socket.remoteAddress
-    const own = mayStateAddress(peer) ? undefined : addressOfUntrusted(stated, peer)
-    if (own === 'refused') {
+    const question = toQuestion(stated, request.bodyEncoding, request.socket.remoteAddress)
+    if (question === 'forbidden') {
       const message = 'this caller may not state the address of a client (trusted_networks)'
       return reply.code(403).send({ error: 'forbidden', message })
     }
-    const parsed = toIncomingRequest(own ? { ...stated, ...own } : stated, request.bodyEncoding)
-    if ('malformed' in parsed) {
-      return reply.code(400).send({ error: 'bad_request', message: parsed.malformed })
+    if ('malformed' in question) {
+      return reply.code(400).send({ error: 'bad_request', message: question.malformed })
     }
-    return sendVerdict(request, reply, await ask(parsed.request))
+    return sendVerdict(request, reply, await ask(question.request))
   }
 }
 

@@ -50,6 +50,25 @@ type ValueOf<P> = P extends { type: 'boolean' } ? boolean : P extends { type: 'i
 export type LookupRequestBody = BodyOf<typeof lookupRequestSchema>
 export type VerifyRequestBody = BodyOf<typeof verifyRequestSchema>
 
+/**
+ * Whether the schema lets this body through: for those who ask without Fastify. It never says yes where the schema says no.
+ */
+export function isVerifyRequest(body: Readonly<Record<string, unknown>>): body is VerifyRequestBody {
+  for (const name in body) {
+    const wanted = verifyTypes.get(name)
+    if (wanted !== undefined && !isOfType(body[name], wanted)) return false
+  }
+  return verifyRequestSchema.required.every(name => Object.hasOwn(body, name))
+}
+
+type ValueType = (typeof verifyRequestSchema.properties)[keyof typeof verifyRequestSchema.properties]
+const verifyTypes = new Map<string, ValueType>(Object.entries(verifyRequestSchema.properties))
+
+function isOfType(value: unknown, wanted: ValueType): boolean {
+  if (wanted.type !== 'integer') return typeof value === wanted.type
+  return Number.isInteger(value) && Number(value) >= wanted.minimum && Number(value) <= wanted.maximum
+}
+
 const fields = { type: 'object', additionalProperties: text } as const
 
 /** A verdict: 200, or 503 for `internal_failure`. */

@@ -19,8 +19,8 @@ export interface Verdict {
 export interface ReplyBody {
   result: string
   user: string
-  reason?: string
   fields: Record<string, string>
+  reason?: string
 }
 
 /** Trouble on our side is no verdict on the user, and no proxy or client may cache it as one. */
@@ -36,7 +36,7 @@ export function formatJson(verdict: Verdict): ReplyBody {
   const { result, user, reason } = verdict
   const fields = new Fields()
   for (const [name, value] of verdict.fields) fields[name] = value
-  return reason === undefined ? { result, user, fields } : { result, user, reason, fields }
+  return reason === undefined ? { result, user, fields } : { result, user, fields, reason }
 }
 
 /** Inherits nothing, so that a field of any name is its own; quicker to fill than what Object.fromEntries makes. */
