@@ -51,50 +51,86 @@ local function client_for(what)
   return clients[what]
 end
 
+-- What Homing is told of a login: its word for it, 2.3's and 2.4's. Names come first.
+local told = {
+  { 'user', 'user', 'user' },
+  { 'login_user', 'login_user', 'login_user' },
+  { 'master_user', 'master_user', 'master_user' },
+  { 'protocol', 'service', 'protocol' },
+  { 'mechanism', 'mech', 'mechanism' },
+  { 'secured', 'secured', 'secured' },
+  { 'remote_ip', 'rip', 'remote_ip' },
+  { 'local_ip', 'lip', 'local_ip' },
+  { 'real_remote_ip', 'real_rip', 'real_remote_ip' },
+  { 'real_local_ip', 'real_lip', 'real_local_ip' },
+  { 'local_name', 'local_name', 'local_name' },
+  { 'session', 'session', 'session' },
+  { 'client_id', 'client_id', 'client_id' },
+}
+local facts_begin = 4
+local names, template, beginnings = {}, nil, {}
+
 -- Dovecot 2.4 hands over lua_settings, an empty table if there are none; 2.3 hands over nothing.
 function script_init(settings)
   is_dovecot_24 = settings ~= nil
   url = (settings and settings.url) or url
   token = (settings and settings.token) or token
+  for at, words in ipairs(told) do
+    names[at] = words[is_dovecot_24 and 3 or 2]
+    beginnings[at] = '"' .. words[1] .. '":"'
+  end
+  template = '%{' .. table.concat(names, '}\1%{') .. '}\1'
   return 0
 end
 
+local function facts_one_by_one(req)
+  local facts = {}
+  for at = 1, #names do facts[at] = req[names[at]] or '' end
+  return facts
+end
+
+-- The values of `names`. 2.3 makes a table of all it knows for each of them that is read, so it is asked for all in one go;
+-- 2.4 would have to take the template apart each time, which costs more.
+local function facts_of(req)
+  if is_dovecot_24 then return facts_one_by_one(req) end
+  local facts, count = {}, 0
+  for fact in req:var_expand(template):gmatch('([^\1]*)\1') do
+    count = count + 1
+    facts[count] = fact
+  end
+  -- More of them: there is a separator in one.
+  return count == #names and facts or facts_one_by_one(req)
+end
+
 local function json_text(text)
-  return '"' .. (text:gsub('[\0-\31"\\\127]', function(byte)
+  if not text:find('[\0-\31"\\\127]') then return text end
+  return (text:gsub('[\0-\31"\\\127]', function(byte)
     return string.format('\\u%04x', byte:byte())
-  end)) .. '"'
+  end))
 end
 
 -- In a master passdb `user` is the master, and this the user that he wants to be; elsewhere it is empty.
 local function wanted_user(req)
-  return req.login_user ~= '' and req.login_user or nil
+  local name = req.login_user
+  return name ~= '' and name or nil
 end
 
 -- The request body. Bytes from 0x80 on pass as they are: names and passwords need not be UTF-8.
 local function question(req, password)
-  local pairs_of_json = {}
-  local function add(key, value)
-    if value ~= nil and value ~= '' then
-      pairs_of_json[#pairs_of_json + 1] = json_text(key) .. ':' .. json_text(value)
-    end
+  local facts = facts_of(req)
+  local user, wanted, master = facts[1], facts[2], facts[3]
+  if wanted ~= '' then user, master = wanted, user end
+  local json = '{"user":"' .. json_text(user) .. '"'
+  if master ~= '' then json = json .. ',"master_user":"' .. json_text(master) .. '"' end
+  for at = facts_begin, #names do
+    local fact = facts[at]
+    if fact ~= '' then json = json .. ',' .. beginnings[at] .. json_text(fact) .. '"' end
   end
-  add('user', wanted_user(req) or req.user)
-  add('protocol', req.protocol or req.service)
-  add('mechanism', req.mechanism or req.mech)
-  add('secured', req.secured)
-  add('remote_ip', req.remote_ip or req.rip)
-  add('local_ip', req.local_ip or req.lip)
-  add('real_remote_ip', req.real_remote_ip or req.real_rip)
-  add('real_local_ip', req.real_local_ip or req.real_lip)
-  add('local_name', req.local_name)
-  add('session', req.session)
-  add('client_id', req.client_id)
-  add('master_user', wanted_user(req) and req.user or req.master_user)
   local port = tonumber(req.local_port)
-  if port and port > 0 then pairs_of_json[#pairs_of_json + 1] = string.format('"local_port":%d', port) end
-  if password then pairs_of_json[#pairs_of_json + 1] = '"password":' .. json_text(password) end
-  if req.skip_password_check then pairs_of_json[#pairs_of_json + 1] = '"skip_password_check":true' end
-  return '{' .. table.concat(pairs_of_json, ',') .. '}'
+  if port and port > 0 then json = json .. string.format(',"local_port":%d', port) end
+  if password then json = json .. ',"password":"' .. json_text(password) .. '"' end
+  if req.skip_password_check then json = json .. ',"skip_password_check":true' end
+  return json .. '}'
 end
 
 -- Sends one request; returns the payload of a 200 and throws for everything else.
@@ -111,13 +147,14 @@ local function send(what, method, path, body)
   end
   local asked_at = os.time()
   local response = request:submit()
-  if response:status() ~= 200 then
-    if response:status() >= 9000 then clients = {} end -- Dovecot's own codes: nobody answered
-    error('Homing did not answer: ' .. response:status() .. ' ' .. (response:reason() or ''), 0)
+  local status = response:status()
+  if status ~= 200 then
+    if status >= 9000 then clients = {} end -- Dovecot's own codes: nobody answered
+    error('Homing did not answer: ' .. status .. ' ' .. (response:reason() or ''), 0)
   end
   local payload = response:payload()
-  local is_short = #payload < (tonumber(response:header('Content-Length')) or 0)
-  if body and is_short and os.time() - asked_at >= 2 and not is_dovecot_24 then
+  if body and not is_dovecot_24 and os.time() - asked_at >= 2
+    and #payload < (tonumber(response:header('Content-Length')) or 0) then
     -- The rest never came. 2.3 keeps waiting for it and fails every later question on this connection, so this
     -- worker ends itself (SIGTERM: once it has answered); 2.4 drops the connection.
     os.execute('kill $PPID')
@@ -132,54 +169,68 @@ local presence = {
 }
 local negative = { no = true, ['false'] = true, ['0'] = true, n = true }
 
--- An escape (0x01 and a letter) stands for a control byte, and those may not reach Dovecot: no need to undo it.
 local function check_field(key, value)
   if #key > 64 or not key:find('^[%a_][%w_]*$') then error('Homing sent a field with a bad name', 0) end
-  if value == '' or #value > 8192 or value:find('[\0-\31\127]') or (presence[key] and negative[value]) then
+  if value == '' or #value > 8192 or (presence[key] and negative[value]) then
     error('Homing sent a bad value in the field ' .. key, 0)
   end
 end
 
+-- The fields of an OK, "user=NAME[<TAB>key=value...]". An escape (0x01 and a letter) stands for a control byte, and those
+-- may not reach Dovecot: no need to undo it.
+local function parse_fields(line)
+  if line:find('[\0-\8\10-\31\127]') then error('Homing sent a bad value in a field', 0) end
+  local fields, length = {}, 0
+  for key, value in line:gmatch('([^=\t]+)=([^\t]*)') do
+    check_field(key, value)
+    if fields[key] then error('Homing sent the field ' .. key .. ' twice', 0) end
+    fields[key] = value
+    length = length + #key + #value + 2
+  end
+  -- With a TAB behind each: whatever is no pair would be left over.
+  if length ~= #line + 1 then error('Homing sent something that is no field', 0) end
+  if not fields.user then error('Homing answered for nobody', 0) end
+  return fields
+end
+
 -- One line, "result=WORD<TAB>user=NAME[<TAB>reason=TEXT]<TAB>key=value...<LF>": the LF says that it is whole.
+-- Returns the word, and fields if it is "ok" or the reason, if there is one, if not.
 local function parse(payload)
-  local line = payload:match('^([^\n]+)\n$')
-  local result, rest = (line or ''):match('^result=(%l[%l_]*)\t(.*)$')
+  local result, rest = payload:match('^result=(%l[%l_]*)\t([^\n]*)\n$')
   if not result then error('Homing sent something that is no answer', 0) end
-  local answer = { result = result, fields = {} }
+  if result == 'ok' then return result, parse_fields(rest) end
+  local reason
   for pair in (rest .. '\t'):gmatch('([^\t]*)\t') do
     local key, value = pair:match('^([^=]+)=(.*)$')
     if not key then error('Homing sent something that is no field', 0) end
-    if key == 'reason' and result ~= 'ok' then
-      answer.reason = value:gsub('[\0-\31\127]', '?')
-    elseif result == 'ok' then
-      check_field(key, value)
-      if answer.fields[key] then error('Homing sent the field ' .. key .. ' twice', 0) end
-      answer.fields[key] = value
-    end
+    if key == 'reason' then reason = value:gsub('[\0-\31\127]', '?') end
   end
-  if result == 'ok' and not answer.fields.user then error('Homing answered for nobody', 0) end
-  return answer
+  return result, reason
+end
+
+local function put(req, path, password)
+  return parse(send('question', 'POST', path, question(req, password)))
 end
 
 -- Asks and maps Homing's word to Dovecot's; a word that is not in the table is an internal failure.
 -- Returns the code and, as both versions want it, a table for OK and text for everything else.
 local function ask(req, path, password, codes, internal_failure)
-  local done, answer = pcall(function() return parse(send('question', 'POST', path, question(req, password))) end)
+  local done, result, found = pcall(put, req, path, password)
   if not done then
-    req:log_error(tostring(answer))
+    req:log_error(tostring(result))
     return internal_failure, 'internal failure'
   end
-  local code = codes[answer.result]
+  local code = codes[result]
   if not code then
-    req:log_error('Homing answered ' .. answer.result)
+    req:log_error('Homing answered ' .. result)
     return internal_failure, 'internal failure'
   end
-  if answer.result ~= 'ok' then
-    req:log_info(answer.result .. (answer.reason and ': ' .. answer.reason or ''))
-    return code, answer.result
+  if result ~= 'ok' then
+    req:log_info(result .. (found and ': ' .. found or ''))
+    return code, result
   end
-  if answer.fields.user == req.user then answer.fields.user = nil end
-  return code, answer.fields
+  if found.user == req.user then found.user = nil end
+  return code, found
 end
 
 local passdb_codes = {

@@ -2,7 +2,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { connect as connectTcp, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { checkServerIdentity, connect as connectTls } from 'node:tls'
 
 export interface ConnectOptions {
   readonly port: number
@@ -10,6 +10,8 @@ export interface ConnectOptions {
   readonly caFile?: string
   /** Where the client comes from, any loopback address: not from the server itself, which Dovecot would trust. */
   readonly from?: string
+  /** What the client says is the server's name (SNI), whatever the certificate has. */
+  readonly serverName?: string
 }
 
 const PATIENCE_MS = 30_000
@@ -28,7 +30,12 @@ export class LineClient {
     socket.on('close', () => this.#end(new Error('the connection was closed')))
   }
 
-  static async connect({ port, caFile, from = '127.0.0.2' }: ConnectOptions): Promise<LineClient> {
+  static async connect({
+    port,
+    caFile,
+    from = '127.0.0.2',
+    serverName: servername = 'localhost',
+  }: ConnectOptions): Promise<LineClient> {
     const ca = caFile && (await readFile(caFile))
     return new Promise((resolve, reject) => {
       const connected = () => {
@@ -38,7 +45,15 @@ export class LineClient {
       const plain = connectTcp({ host: '127.0.0.1', port, localAddress: from }, ca ? undefined : connected)
       plain.once('error', reject)
       const socket: Socket = ca
-        ? connectTls({ socket: plain, ca, servername: 'localhost' }, connected)
+        ? connectTls(
+            {
+              socket: plain,
+              ca,
+              servername,
+              checkServerIdentity: (_, certificate) => checkServerIdentity('localhost', certificate),
+            },
+            connected,
+          )
         : plain
       socket.once('error', reject)
     })

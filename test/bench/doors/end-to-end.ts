@@ -43,9 +43,18 @@ const TOKEN = 'bench'
 const IN_FLIGHT = { connections: 8, perConnection: 8 }
 /**
  * As many as serve 2 cores best. `passdb sql`: more cost throughput. A door's worker waits for two programs: with four of
- * them Homing and the database answer one question at a time, with more they answer several in one go.
+ * them Homing and the database answer one question at a time, with more they answer several in one go; but sixteen with Lua
+ * in them take from each other's caches.
  */
-const WORKERS = { sql: 4, door: 16 }
+const WORKERS = {
+  sql: 4,
+  oauth2: 8,
+  lua: 8,
+  dict: 16,
+  'dict-verify': 16,
+  checkpassword: 8,
+  'checkpassword-exec': 8,
+}
 
 /** How much of the reference of its version each door is to reach. checkpassword starts a program for each login. */
 const goals: Readonly<Partial<Record<Door, number>>> = {
@@ -121,7 +130,7 @@ async function dovecotsOf(
   const open: OpenContender[] = []
   const add = async (name: string, config: string, files: Record<string, string>, door?: Door) => {
     const dovecot = await startDovecotAuth(installation, {
-      config: config + limits[major](door ? WORKERS.door : WORKERS.sql),
+      config: config + limits[major](WORKERS[door ?? 'sql']),
       files,
     })
     await load(dovecot, folder, { connections: 1, perConnection: 1 }, { warmupMs: 50, durationMs: 50 })
