@@ -5,7 +5,10 @@ import type { Body } from '../../policy/read-request.js'
 import type { Services } from '../services.js'
 import { createKeyCheck } from './caller.js'
 import { createAddressTrust } from './client-address.js'
+import type { DirectReply } from './direct/direct-reply.js'
+import type { DirectRequest } from './direct/direct-request.js'
 import type { Door } from './door.js'
+import { parseJsonBody } from './json-body.js'
 import { type CommandReply, policyCommands } from './policy-commands.js'
 import { actorOf } from './write-request.js'
 
@@ -13,7 +16,7 @@ export const policyDoor: Door = {
   name: 'policy',
   listenSetting: 'policy_listen',
   secretSettings: ['policy_api_key'],
-  mount(app, { services, settings, trust }) {
+  mount(app, { services, settings, trust, direct }) {
     const mayStateAddress = createAddressTrust(() => settings.trusted_networks, trust)
     const mayAsk = createKeyCheck(() => settings.policy_api_key)
     app.addHook('onRequest', (request, reply, done) => {
@@ -33,8 +36,41 @@ export const policyDoor: Door = {
     })
     app.setErrorHandler(errorHandler(services))
     policyRoutes(app, services)
+    for (const name of askedAtEveryLogin) {
+      const answer = (request: DirectRequest, peer: string | undefined) =>
+        mayAsk(request.headers) && mayStateAddress(peer) ? answerDirectly(services, name, request) : undefined
+      direct?.set(`/command/${name}`, answer)
+      direct?.set(`/?command=${name}`, answer)
+    }
   },
 }
+
+const askedAtEveryLogin = ['allow', 'report'] as const
+const JSON_TYPE = 'application/json'
+
+/** As the route answers; undefined where it would say what is wrong with the body. */
+function answerDirectly(
+  { policy, reportBug }: Services,
+  name: (typeof askedAtEveryLogin)[number],
+  { headers, body }: DirectRequest,
+): Promise<DirectReply> | undefined {
+  const command = policyCommands[name]
+  if (headers['content-type'] !== JSON_TYPE || !policy || !command) return undefined
+  const parsed = parseJsonBody(body)
+  if ('malformed' in parsed) return undefined
+  return command.run(policy, parsed.body as Body, Math.floor(Date.now() / 1000)).then(directReply, error => {
+    reportBug('policy', error)
+    return directReply(internalError)
+  })
+}
+
+const directReply = ({ code = 200, body }: CommandReply): DirectReply => ({
+  status: code,
+  contentType: JSON_TYPE,
+  body: JSON.stringify(body),
+})
+
+const internalError: CommandReply = { code: 500, body: { status: 'failure', reason: 'internal error' } }
 
 /** `/?command=NAME` and `/command/NAME`. */
 function policyRoutes(app: FastifyInstance, services: Services): void {
@@ -66,7 +102,7 @@ function policyRoutes(app: FastifyInstance, services: Services): void {
 
 /** Without its own serializer Fastify adds a charset to the media type, which some clients compare to the letter. */
 function send(reply: FastifyReply, { code = 200, body }: CommandReply): FastifyReply {
-  return reply.code(code).header('content-type', 'application/json').serializer(JSON.stringify).send(body)
+  return reply.code(code).header('content-type', JSON_TYPE).serializer(JSON.stringify).send(body)
 }
 
 function errorHandler(services: Services) {

@@ -1,5 +1,6 @@
 // The auth-policy door as Dovecot and weakforced's clients meet it.
 
+import { connect } from 'node:net'
 import t, { type Test } from 'tap'
 import { createPolicy, type Policy, type Verdict } from '../../../src/policy/policy.js'
 import { createPolicyLists } from '../../../src/policy/policy-lists.js'
@@ -9,7 +10,7 @@ import { createHttpServer } from '../../../src/protocols/http/http-server.js'
 import { policyDoor } from '../../../src/protocols/http/policy-door.js'
 import { noCaches } from '../../unit/cache/no-caches.js'
 import { defaults } from '../../unit/policy/simulation.js'
-import { settings } from './listener.js'
+import { sendRaw, settings } from './listener.js'
 
 function listsInMemory(): StoredLists {
   const lists = createPolicyLists(() => Math.floor(Date.now() / 1000))
@@ -79,7 +80,8 @@ function openDoor(t: Test, { apiKey = '', allow, trustedNetworks = [] }: DoorOpt
     })
     return { status: statusCode, type: heard['content-type'], text, json: () => JSON.parse(text) }
   }
-  return { ask, server, bugs }
+  const listen = async () => Number(new URL(await app.listen({ host: '127.0.0.1', port: 0 })).port)
+  return { ask, server, bugs, listen }
 }
 
 /** Bodies that Dovecot itself sent. */
@@ -257,3 +259,53 @@ t.test(
     t.match(await inside.ask('/?command=allow', attempt), { status: 200 })
   },
 )
+
+t.test('what comes whole is answered as what comes in pieces', async t => {
+  const { listen, server, bugs } = openDoor(t, { apiKey: 'open sesame' })
+  const port = await listen()
+  const post = (url: string, body: string, key = 'open sesame') =>
+    [
+      `POST ${url} HTTP/1.1`,
+      'Host: localhost',
+      `X-API-Key: ${key}`,
+      'Content-Type: application/json',
+      `Content-Length: ${body.length}`,
+      '',
+      body,
+    ].join('\r\n')
+  const visible = (answer: string) =>
+    answer
+      .split('\r\n')
+      .map(line => line.replace(/^[^:{]+:/, name => name.toLowerCase()))
+      .filter(line => !/^(date|keep-alive):/.test(line))
+      .sort()
+  const rows = ['/?command=allow', '/command/allow', '/?command=report', '/command/report'].flatMap(url => [
+    post(url, url.endsWith('allow') ? allow23 : report24),
+    post(url, '{"login":7}'),
+    post(url, '{'),
+    post(url, allow23, 'wrong'),
+  ])
+  for (const bytes of [...rows, post('/?command=nothing', '{}'), post('/command/allow?x=1', allow23)]) {
+    const [whole, pieces] = await Promise.all([sendRaw(port, bytes), inPieces(port, bytes)])
+    t.match(whole, /^HTTP\/1\.1 [24]/)
+    t.same(visible(whole), visible(pieces), bytes.slice(0, 60))
+  }
+  t.equal(server.counts().reports.failure, 4)
+  t.same(bugs, [])
+})
+
+/** The first byte goes alone: then node:http reads the request. */
+function inPieces(port: number, bytes: string): Promise<string> {
+  return new Promise(resolve => {
+    let received = ''
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true }, () => {
+      socket.write(bytes.slice(0, 1))
+      setTimeout(() => socket.write(bytes.slice(1)), 20)
+    })
+    socket.setEncoding('latin1').setTimeout(300, () => socket.destroy())
+    socket.on('data', text => {
+      received += text
+    })
+    socket.on('close', () => resolve(received))
+  })
+}

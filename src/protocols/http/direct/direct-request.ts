@@ -4,6 +4,7 @@
 // read here, and whatever has not is nobody's business here: node:http gets it byte for byte, and decides.
 
 export interface DirectRequest {
+  /** With its query, as it came. */
   readonly path: string
   /** By their names in lower case. */
   readonly headers: Readonly<Record<string, string>>
@@ -29,7 +30,7 @@ const END = ' HTTP/1.1'
 const plainFields = /^(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n)*$/
 
 /**
- * The request that the bytes are, if they are exactly one: `POST` by HTTP/1.1 to a path without a query, each header once,
+ * The request that the bytes are, if they are exactly one: `POST` by HTTP/1.1, each header once,
  * a body of the announced length. undefined for everything else, be it half a request, two, or a broken one.
  */
 export function readDirectRequest(bytes: Buffer, bodyLimit: number): DirectRequest | undefined {
