@@ -7,12 +7,13 @@ import { Password } from '../../model/password.js'
 import type { Services } from '../services.js'
 import type { CallerCheck } from './caller.js'
 import { type AddressTrust, addressOfUntrusted } from './client-address.js'
+import type { DirectAnswer } from './direct/direct-connection.js'
 import type { DirectReply } from './direct/direct-reply.js'
-import type { DirectRequest } from './direct/direct-request.js'
 import type { DirectAnswers } from './direct/direct-way.js'
 import { type BodyEncoding, parseJsonBody } from './json-body.js'
 import { passwordBytes, toIncomingRequest } from './lookup-request.js'
 import {
+  isLookupRequest,
   isVerifyRequest,
   type LookupRequestBody,
   lookupRequestSchema,
@@ -39,6 +40,8 @@ export interface PassdbRoutesOptions {
 }
 
 const VERIFY_PATH = '/v1/passdb/verify'
+const LOOKUP_PATH = '/v1/passdb/lookup'
+const USERDB_PATH = '/v1/userdb/lookup'
 
 const passdbReplies = { 200: passdbReplySchema, 503: passdbReplySchema }
 const userdbReplies = { 200: userdbReplySchema, 503: userdbReplySchema }
@@ -52,61 +55,69 @@ export function passdbRoutes(
   const toQuestion = createQuestions(mayStateAddress)
   const answer = createAnswer(toQuestion)
   const verifying = createVerifying(services)
+  const lookingUp = async (incoming: IncomingRequest) => {
+    const outcome = await auth.lookupPassdb(incoming)
+    return caller.maySeeCredentials() ? withPassword(outcome) : outcome
+  }
 
   app.post<{ Body: VerifyRequestBody }>(
     VERIFY_PATH,
     { schema: { body: verifyRequestSchema, response: passdbReplies } },
     (request, reply) => answer(request, request.body, reply, verifying(request.body, request.bodyEncoding)),
   )
-  direct?.set(VERIFY_PATH, (request, peer) => {
-    const ask = plainQuestion(request, peer)
-    return ask && answerDirectly(request, ask)
-  })
-
   app.post<{ Body: LookupRequestBody }>(
-    '/v1/passdb/lookup',
+    LOOKUP_PATH,
     { schema: { body: lookupRequestSchema, response: passdbReplies } },
-    (request, reply) =>
-      answer(request, request.body, reply, async incoming => {
-        const outcome = await auth.lookupPassdb(incoming)
-        return caller.maySeeCredentials() ? withPassword(outcome) : outcome
-      }),
+    (request, reply) => answer(request, request.body, reply, lookingUp),
   )
-
   app.post<{ Body: LookupRequestBody }>(
-    '/v1/userdb/lookup',
+    USERDB_PATH,
     { schema: { body: lookupRequestSchema, response: userdbReplies } },
-    (request, reply) => answer(request, request.body, reply, incoming => auth.lookupUserdb(incoming)),
+    (request, reply) => answer(request, request.body, reply, auth.lookupUserdb),
+  )
+  direct?.set(VERIFY_PATH, plainly(VERIFY_PATH, isVerifyRequest, verifying))
+  direct?.set(
+    LOOKUP_PATH,
+    plainly(LOOKUP_PATH, isLookupRequest, () => lookingUp),
+  )
+  direct?.set(
+    USERDB_PATH,
+    plainly(USERDB_PATH, isLookupRequest, () => auth.lookupUserdb),
   )
 
-  /** What a caller asks who may and who makes no mistake; all others are told why by the route. */
-  function plainQuestion(
-    { headers, body: bytes }: DirectRequest,
-    peer: string | undefined,
-  ): (() => Promise<Verdict>) | undefined {
-    if (headers['content-type'] !== 'application/json' || !caller.mayAsk(headers.authorization))
-      return undefined
-    const parsed = parseJsonBody(bytes)
-    if ('malformed' in parsed || !isVerifyRequest(parsed.body)) return undefined
-    const { body, encoding } = parsed
-    const question = toQuestion(body, encoding, peer)
-    return question !== 'forbidden' && 'request' in question
-      ? () => verifying(body, encoding)(question.request)
-      : undefined
+  /** Answers what a caller asks who may and who makes no mistake; all others are told why by the route. */
+  function plainly<B extends LookupRequestBody>(
+    path: string,
+    isBody: (body: Readonly<Record<string, unknown>>) => body is B,
+    asking: (body: B, encoding: BodyEncoding) => Ask,
+  ): DirectAnswer {
+    return ({ headers, body: bytes }, peer) => {
+      if (headers['content-type'] !== 'application/json' || !caller.mayAsk(headers.authorization))
+        return undefined
+      const parsed = parseJsonBody(bytes)
+      if ('malformed' in parsed || !isBody(parsed.body)) return undefined
+      const { body, encoding } = parsed
+      const question = toQuestion(body, encoding, peer)
+      if (question === 'forbidden' || 'malformed' in question) return undefined
+      return answerDirectly(path, headers.accept, () => asking(body, encoding)(question.request))
+    }
   }
 
   async function answerDirectly(
-    { headers }: DirectRequest,
+    path: string,
+    accept: string | undefined,
     ask: () => Promise<Verdict>,
   ): Promise<DirectReply> {
     try {
-      return directReply(headers.accept, await ask())
+      return directReply(accept, await ask())
     } catch (error) {
-      services.reportBug(`http ${VERIFY_PATH}`, error)
-      return directReply(headers.accept, { result: 'internal_failure', user: '', fields: new Map() })
+      services.reportBug(`http ${path}`, error)
+      return directReply(accept, { result: 'internal_failure', user: '', fields: new Map() })
     }
   }
 }
+
+type Ask = (incoming: IncomingRequest) => Promise<Verdict>
 
 /** How a checked body's password is verified. */
 function createVerifying({ auth, verify = auth.authenticate }: Services) {
@@ -157,7 +168,7 @@ function createAnswer(toQuestion: ToQuestion) {
     request: Pick<FastifyRequest, 'headers' | 'bodyEncoding' | 'socket'>,
     stated: LookupRequestBody,
     reply: FastifyReply,
-    ask: (incoming: IncomingRequest) => Promise<Verdict>,
+    ask: Ask,
   ): Promise<FastifyReply> => {
     const question = toQuestion(stated, request.bodyEncoding, request.socket.remoteAddress)
     if (question === 'forbidden') {

@@ -50,19 +50,27 @@ type ValueOf<P> = P extends { type: 'boolean' } ? boolean : P extends { type: 'i
 export type LookupRequestBody = BodyOf<typeof lookupRequestSchema>
 export type VerifyRequestBody = BodyOf<typeof verifyRequestSchema>
 
+type Body = Readonly<Record<string, unknown>>
+type RequestSchema = typeof lookupRequestSchema | typeof verifyRequestSchema
+
 /**
- * Whether the schema lets this body through: for those who ask without Fastify. It never says yes where the schema says no.
+ * Whether a schema lets a body through: for those who ask without Fastify. It never says yes where the schema says no.
  */
-export function isVerifyRequest(body: Readonly<Record<string, unknown>>): body is VerifyRequestBody {
-  for (const name in body) {
-    const wanted = verifyTypes.get(name)
-    if (wanted !== undefined && !isOfType(body[name], wanted)) return false
+export const isLookupRequest = bodyCheck(lookupRequestSchema) as (body: Body) => body is LookupRequestBody
+export const isVerifyRequest = bodyCheck(verifyRequestSchema) as (body: Body) => body is VerifyRequestBody
+
+function bodyCheck({ properties, required }: RequestSchema): (body: Body) => boolean {
+  const types = new Map<string, ValueType>(Object.entries(properties))
+  return body => {
+    for (const name in body) {
+      const wanted = types.get(name)
+      if (wanted !== undefined && !isOfType(body[name], wanted)) return false
+    }
+    return required.every(name => Object.hasOwn(body, name))
   }
-  return verifyRequestSchema.required.every(name => Object.hasOwn(body, name))
 }
 
 type ValueType = (typeof verifyRequestSchema.properties)[keyof typeof verifyRequestSchema.properties]
-const verifyTypes = new Map<string, ValueType>(Object.entries(verifyRequestSchema.properties))
 
 function isOfType(value: unknown, wanted: ValueType): boolean {
   if (wanted.type !== 'integer') return typeof value === wanted.type

@@ -58,7 +58,9 @@ function answerDirectly(
   if (headers['content-type'] !== JSON_TYPE || !policy || !command) return undefined
   const parsed = parseJsonBody(body)
   if ('malformed' in parsed) return undefined
-  return command.run(policy, parsed.body as Body, Math.floor(Date.now() / 1000)).then(directReply, error => {
+  // Who asks counts only for what is written, and nothing is here.
+  const asked = command.run(policy, parsed.body as Body, '', Math.floor(Date.now() / 1000))
+  return asked.then(directReply, error => {
     reportBug('policy', error)
     return directReply(internalError)
   })

@@ -25,8 +25,9 @@ const post = (path: string, type: string, body: string, ...more: string[]) =>
     '',
     body,
   ].join('\r\n')
-const verify = (question: object, ...more: string[]) =>
-  post('/v1/passdb/verify', JSON_TYPE, utf8(JSON.stringify(question)), TOKEN, ...more)
+const ask = (path: string, question: object, ...more: string[]) =>
+  post(path, JSON_TYPE, utf8(JSON.stringify(question)), TOKEN, ...more)
+const verify = (question: object, ...more: string[]) => ask('/v1/passdb/verify', question, ...more)
 const grant = (form: string, ...more: string[]) => post('/oauth2/token', FORM, form, ...more)
 const utf8 = (text: string) => Buffer.from(text).toString('latin1')
 
@@ -59,6 +60,18 @@ const rows: Readonly<Record<string, string>> = {
   'an address that is none': verify({ ...anna, remote_ip: 'here' }),
   'no token': post('/v1/passdb/verify', JSON_TYPE, JSON.stringify(anna)),
   'another media type': post('/v1/passdb/verify', 'text/plain', JSON.stringify(anna), TOKEN),
+  ...Object.fromEntries(
+    ['/v1/passdb/lookup', '/v1/userdb/lookup'].flatMap(path => [
+      [`${path}`, ask(path, anna)],
+      [`${path}, for Lua`, ask(path, anna, forDovecot)],
+      [`${path} of nobody`, ask(path, { user: 'nobody@example.org' })],
+      [`${path} of nobody, for Lua`, ask(path, { user: 'nobody@example.org' }, forDovecot)],
+      [`${path} without a database`, ask(path, { user: 'trouble@example.org' })],
+      [`${path} without a name`, ask(path, { protocol: 'imap' })],
+      [`${path} of a number`, ask(path, { user: 1 })],
+      [`${path} without a token`, post(path, JSON_TYPE, JSON.stringify(anna))],
+    ]),
+  ),
   'a grant': grant(annasGrant, 'X-Dovecot-Auth-Protocol: imap', 'X-Dovecot-Auth-Remote: 192.0.2.7:4000'),
   'a grant with Basic': grant(
     'grant_type=password&username=anna%40example.org&password=secret',
@@ -85,7 +98,7 @@ t.test('both ways give the same answers and ask the engine the same', async t =>
     t.ok(isNodes(inPieces.answer), 'what comes in pieces is for node:http')
     if (!isNodes(whole.answer)) direct++
   }
-  t.equal(direct, 17, 'all verdicts were given directly, and nothing else')
+  t.equal(direct, 27, 'all verdicts were given directly, and nothing else')
   t.same(listener.bugs, [])
 })
 
