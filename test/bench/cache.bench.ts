@@ -11,6 +11,7 @@ import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { startDovecotAuth } from '../conformance/chain/dovecot-auth.js'
 import { type MariadbServer, startMariadb, whyNoMariadb } from '../system/mariadb-server.js'
+import { nameOfProxied } from './cache-names.js'
 import type { LoadResult } from './load-result.js'
 
 const { values } = parseArgs({
@@ -23,6 +24,8 @@ const { values } = parseArgs({
 const timing = { warmupMs: 2000, durationMs: Number(values.seconds) * 1000 }
 const rounds = Number(values.rounds)
 const USERS = 1000
+/** Questions that differ, at most. */
+const ASKED = 50_000
 const PASSWORD = 'secret-pw'
 const nameOf = (index: number) => `l${String(index).padStart(7, '0')}@local.test`
 const sample = Array.from({ length: USERS }, (_, index) => nameOf(index))
@@ -34,6 +37,7 @@ const program = join(import.meta.dirname, '../../src/cli/homing.js')
 
 try {
   benchMemory()
+  await benchSizes()
   const reason = whyNoMariadb()
   if (reason === undefined) await benchLogins()
   else console.log(`logins: not measured, ${reason}`)
@@ -58,6 +62,43 @@ function benchMemory(): void {
     `a hit takes ${big.hitMicros.toFixed(2)} µs among ${values.entries} entries, ${small.hitMicros.toFixed(2)} µs ` +
       `among 1000 (ratio ${(big.hitMicros / small.hitMicros).toFixed(2)}), without HTTP`,
   )
+}
+
+/** How long a hit takes whoever asks for it, among few entries and among many: one question after the other, by turns. */
+async function benchSizes(): Promise<void> {
+  const many = Number(values.entries)
+  const serverOf = (entries: number) =>
+    start(
+      [
+        process.execPath,
+        '--expose-gc',
+        '--max-old-space-size=4096',
+        here('cached-server.js'),
+        String(entries),
+      ],
+      {},
+      /^(\d+)$/,
+      serverCore,
+    )
+  const [few, more] = [await serverOf(USERS), await serverOf(many)]
+  const ask = (port: number, entries: number) => {
+    // Spread over all entries, so that no processor's cache holds what is asked for.
+    const bodies = Array.from({ length: Math.min(entries, ASKED) }, (_, index) =>
+      JSON.stringify({ user: nameOfProxied((index * 7919) % entries), protocol: 'imap', secured: 'tls' }),
+    )
+    return runLoad(
+      'http-load.js',
+      { port, path: '/v1/passdb/lookup', bodies, inFlight: 1, ...timing },
+      loadCore,
+    )
+  }
+  console.log('\na hit over HTTP, one after the other, server on one core')
+  const [small, big] = [`among ${USERS}`, `among ${many}`]
+  const table = await inTurn({ [small]: () => ask(few, USERS), [big]: () => ask(more, many) })
+  print(table, small)
+  const p50 = (name: string) => medianOf(table.get(name) ?? [], result => result.p50Ms)
+  console.log(`latency ratio ${(p50(big) / p50(small)).toFixed(2)} (to reach: under 1.2)`)
+  for (const child of children.splice(0)) child.kill('SIGKILL')
 }
 
 async function benchLogins(): Promise<void> {
@@ -193,10 +234,8 @@ async function inTurn(contenders: Record<string, () => Promise<LoadResult>>) {
 }
 
 function print(table: Map<string, LoadResult[]>, reference: string): void {
-  const median = (name: string, figure: (result: LoadResult) => number) => {
-    const sorted = (table.get(name) ?? []).map(figure).sort((a, b) => a - b)
-    return sorted[Math.floor(sorted.length / 2)] ?? 0
-  }
+  const median = (name: string, figure: (result: LoadResult) => number) =>
+    medianOf(table.get(name) ?? [], figure)
   const rateOf = (name: string) => median(name, result => result.requestsPerSecond)
   for (const [name, results] of table) {
     const statuses = [...new Set(results.flatMap(result => Object.keys(result.statuses)))].join(' ')
@@ -206,6 +245,11 @@ function print(table: Map<string, LoadResult[]>, reference: string): void {
         `  (answers: ${statuses})`,
     )
   }
+}
+
+function medianOf(results: readonly LoadResult[], figure: (result: LoadResult) => number): number {
+  const sorted = results.map(figure).sort((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)] ?? 0
 }
 
 /** The guide's local passdb with its auth cache; undefined where there is no Dovecot 2.3 with mysql. */
