@@ -72,8 +72,9 @@ function sampleOf({ topology: { copies } }: Site): Sample {
   return { memoryMiB: copies.map(memoryOf), descriptors: copies.map(descriptorsOf) }
 }
 
-const memory = (sample: Sample | undefined) =>
-  `${sample?.memoryMiB.map(value => Math.round(value)).join(' ')} MiB`
+function memory(sample: Sample | undefined): string {
+  return `${sample?.memoryMiB.map(value => Math.round(value)).join(' ')} MiB`
+}
 
 /** The first quarter warms up: caches fill, code is compiled. */
 function hasNotGrown(samples: readonly Sample[]): boolean {
