@@ -17,6 +17,7 @@ import { needs, promtool } from './parts.js'
 
 const run = promisify(execFile)
 const alertsFile = 'deploy/prometheus/homing-alerts.yaml'
+const scrapeFile = 'deploy/prometheus/scrape.yaml'
 const reason = whyNoMariadb()
 
 /** Name → label → values, of every series that the text has; a family without series has no labels. */
@@ -171,6 +172,13 @@ t.test('promtool takes the alerts', async t => {
   if (!needs(t, 'promtool')) return
   const checked = await run(promtool() ?? '', ['check', 'rules', alertsFile]).catch(error => error)
   t.match(checked.stdout, /SUCCESS: \d+ rules found/)
+})
+
+t.test('promtool takes the configuration, and finds the alerts by it', async t => {
+  if (!needs(t, 'promtool')) return
+  const checked = await run(promtool() ?? '', ['check', 'config', scrapeFile]).catch(error => error)
+  t.match(checked.stdout, /SUCCESS: 1 rule files found/)
+  t.match(checked.stdout, /scrape\.yaml is valid/)
 })
 
 /** One question in Dovecot's dict protocol, without ids. */
