@@ -27,13 +27,13 @@ export function watchRequests(app: FastifyInstance, door: string, watch: Request
   app.server.on('request', (request: IncomingMessage, response: Answer) => {
     if (unwatched.has(request.url ?? '')) return
     const startedAt = performance.now()
+    // Read now: a peer that has hung up by the end of the answer has no address any more.
+    const { remoteAddress: peer } = request.socket
     response.on('finish', () => {
       const { statusCode: status, [VERDICT]: verdict } = response
       const seconds = (performance.now() - startedAt) / 1000
       watch.answered({ door, status, seconds, ...(verdict !== undefined && { verdict }) })
-      if (status === 401 || status === 403) {
-        watch.turnedAway(door, status, request.socket.remoteAddress)
-      }
+      if (status === 401 || status === 403) watch.turnedAway(door, status, peer)
     })
   })
 }
