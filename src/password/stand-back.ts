@@ -5,10 +5,10 @@ import { setPriority } from 'node:os'
 import type { Breathe } from './sha-crypt-engine.js'
 
 /**
- * All there is: beside busy hash threads of niceness 5 the slowest hundredth of lookups took twice as long as beside these, and
- * in a storm of refusals these keep their share all the same (`npm run bench -- hash-load`).
+ * Little. With all there is (19) lookups beside busy hash threads are twice as quick, but where other programs keep all cores
+ * busy such a thread gets a hundredth of one: a hash then takes a second, and logins fail for want of time.
  */
-const NICENESS = 19
+const NICENESS = 5
 /** An instant of sleep; without the slack that Linux adds it is a few microseconds. */
 const BREATH_MS = 0.001
 
