@@ -8,10 +8,11 @@ export const passwordSettings = settings({
     'Whether schemes that Dovecot 2.4 calls weak (DES-CRYPT, MD5, MD5-CRYPT, SMD5, PLAIN-MD4, PLAIN-MD5, LDAP-MD5, HMAC-MD5) are compared; if not, they are an internal failure',
     false,
   ),
-  auth_hash_workers: wholeNumber('Threads that compute slow password hashes; 0: one per core', 0, {
-    minimum: 0,
-    maximum: 256,
-  }),
+  auth_hash_workers: wholeNumber(
+    'Threads that compute slow password hashes; 0: one per core but for one core, which answers what needs no hash',
+    0,
+    { minimum: 0, maximum: 256 },
+  ),
   auth_hash_timeout: time(
     'How long a password may take, waiting and hashing, before it is an internal failure; auth.lua stops waiting after 2 secs. A hash that takes longer is computed nevertheless, for whoever asks again meanwhile',
     '1500 msecs',
