@@ -2,7 +2,6 @@ import closeWithGrace from 'close-with-grace'
 import type { HomingConfig } from '../config/program-schema.js'
 import { withoutPassword } from '../config/url-password.js'
 import { ConfigError } from '../model/config-error.js'
-import { helpersStandBack } from '../password/stand-back.js'
 import type { Service } from '../service.js'
 import { type Call, type Command, CommandError } from './command.js'
 import { addDemoUsers, demoGuide, refuseDemoElsewhere } from './demo.js'
@@ -36,7 +35,6 @@ async function runService(call: Call): Promise<ExitCode> {
   const demo = call.flag('demo')
   if (demo) refuseDemoElsewhere(config.settings.database_url)
   const service = await start(config)
-  helpersStandBack()
   const systemd = systemdOf(call.terminal.environment, warning => console.error(`warning: ${warning}`))
   // Before a word is said: whoever waits for it may send a signal at once.
   const ended = stopped(service, config, systemd)

@@ -55,9 +55,9 @@ export async function startSite(rounds: number, config = ''): Promise<HashLoadSi
     await homing.close()
   }
   const cpu = (): CpuParts => {
-    const { hashMs, otherMs } = threadCpu(homing.pid ?? process.pid)
+    const { niceMs, otherMs } = threadCpu(homing.pid ?? process.pid)
     const { user, system } = process.cpuUsage()
-    return { hashThreads: hashMs, service: otherMs, loadGenerator: (user + system) / 1000 }
+    return { hashThreads: niceMs, service: otherMs, loadGenerator: (user + system) / 1000 }
   }
   const cpuMs = () => Object.values(cpu()).reduce((sum, ms) => sum + ms, 0)
   return { homing, caller, cpu, cpuMs, close }

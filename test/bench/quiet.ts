@@ -1,7 +1,6 @@
 // Timings count while nobody else uses the machine: how much of it others took, and measuring again until it is little.
 
 import { readdirSync, readFileSync } from 'node:fs'
-import { niceness } from '../../src/password/stand-back.js'
 
 /** Of all cores; above it a measurement is of the others. */
 const QUIET_SHARE = 0.08
@@ -17,9 +16,9 @@ export interface Quiet<T> {
 /** CPU time of everything that belongs to the measurement, in milliseconds. */
 export type OwnCpuMs = () => number
 
-/** What the threads of a service have taken: those that hash (told by their niceness), and the others. */
-export function threadCpu(pid: number): { hashMs: number; otherMs: number } {
-  const sum = { hashMs: 0, otherMs: 0 }
+/** What the threads of a process have taken: those that stand back behind the others (niceness), and the others. */
+export function threadCpu(pid: number): { niceMs: number; otherMs: number } {
+  const sum = { niceMs: 0, otherMs: 0 }
   for (const thread of readdirSync(`/proc/${pid}/task`)) {
     const text = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'latin1')
     // proc(5): the name in brackets may hold anything; utime, stime and nice are fields 14, 15 and 19.
@@ -28,7 +27,7 @@ export function threadCpu(pid: number): { hashMs: number; otherMs: number } {
       .split(' ')
       .map(Number)
     const [utime = 0, stime = 0, nice = 0] = [fields[11], fields[12], fields[16]]
-    sum[nice === niceness.hashing ? 'hashMs' : 'otherMs'] += (utime + stime) * JIFFY_MS
+    sum[nice > 0 ? 'niceMs' : 'otherMs'] += (utime + stime) * JIFFY_MS
   }
   return sum
 }
