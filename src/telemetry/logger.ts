@@ -2,8 +2,11 @@
 
 import { type Logger, pino } from 'pino'
 import type { Static } from 'typebox'
+import type { AuthEvent } from '../model/auth-event.js'
 import { choice, settings, yesNo } from '../model/setting.js'
-import { formatJsonLine, formatTimestamp } from './dovecot-log.js'
+import { describeCause } from './describe-cause.js'
+import { formatAuthEvent, formatJsonLine, formatTimestamp } from './dovecot-log.js'
+import { formatJsonEvent } from './json-event.js'
 import { createLineWriter } from './line-writer.js'
 
 export const logSettings = settings({
@@ -26,10 +29,12 @@ export const logSettings = settings({
 
 export type { Logger }
 
+export type EventLevel = 'info' | 'warn' | 'error'
+
 export interface OpenLogger {
   readonly log: Logger
-  /** Writes a line that is formatted already; absent where lines are JSON. */
-  readonly writeLine?: (line: string) => void
+  /** Writes the line of an answered question, whatever `log_level` is. */
+  writeEvent(level: EventLevel, event: AuthEvent): void
   /** Lines that could not be written, since the start. */
   droppedLines(): number
   /** Writes out what is buffered, within a second; call before the process ends. */
@@ -49,7 +54,7 @@ export function openLogger(options: Static<typeof logSettings>, fd = 1): OpenLog
     {
       level: options.log_level,
       base: null,
-      timestamp: isoTime,
+      timestamp: () => `,"time":"${isoTime()}"`,
       formatters: { level: label => ({ level: label }) },
       serializers: { cause: describeCause, err: describeCause },
       redact: { paths: ['password', 'stored', 'credentials', 'authorization', 'pass'], censor: '<hidden>' },
@@ -58,7 +63,9 @@ export function openLogger(options: Static<typeof logSettings>, fd = 1): OpenLog
   )
   return {
     log,
-    ...(!isJson && { writeLine }),
+    writeEvent: isJson
+      ? (level, event) => lines.write(formatJsonEvent(level, isoTime(), event))
+      : (level, event) => writeLine(formatAuthEvent(level, event)),
     droppedLines: lines.dropped,
     flush: () => lines.flush(),
   }
@@ -67,25 +74,12 @@ export function openLogger(options: Static<typeof logSettings>, fd = 1): OpenLog
 let timeMs = 0
 let timeText = ''
 
-/** As pino.stdTimeFunctions.isoTime; what it takes to write a date is spent once a millisecond, not once a line. */
+/** What it takes to write a date is spent once a millisecond, not once a line. */
 function isoTime(): string {
   const now = Date.now()
   if (now !== timeMs) {
     timeMs = now
-    timeText = `,"time":"${new Date(now).toISOString()}"`
+    timeText = new Date(now).toISOString()
   }
   return timeText
-}
-
-/** Name, code and message of an error and of its causes; no properties, since a driver may hang a query on them. */
-function describeCause(error: unknown): unknown {
-  if (!(error instanceof Error)) return String(error)
-  const { name, message } = error
-  const code = 'code' in error ? error.code : undefined
-  return {
-    name,
-    message,
-    ...(code === undefined ? {} : { code }),
-    ...(error.cause === undefined ? {} : { cause: describeCause(error.cause) }),
-  }
 }

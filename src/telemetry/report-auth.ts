@@ -1,8 +1,7 @@
 // One answered question → one log line and the counters.
 
-import type { AuthEvent, TraceStep } from '../model/auth-event.js'
-import { formatAuthEvent } from './dovecot-log.js'
-import type { OpenLogger } from './logger.js'
+import type { AuthEvent } from '../model/auth-event.js'
+import type { EventLevel, OpenLogger } from './logger.js'
 import type { Metrics } from './metrics.js'
 
 /** So many lines a second about logins that were too many. */
@@ -14,7 +13,7 @@ const OVERLOADED_LINES = 20
  * the cores are needed elsewhere just then.
  */
 export function createAuthReport(
-  { log, writeLine }: Pick<OpenLogger, 'log' | 'writeLine'>,
+  { log, writeEvent }: Pick<OpenLogger, 'log' | 'writeEvent'>,
   metrics: Metrics,
 ): (event: AuthEvent) => void {
   const mayWrite = limited(OVERLOADED_LINES, left =>
@@ -24,9 +23,7 @@ export function createAuthReport(
     metrics.countAuth(event)
     if (event.overloaded && !mayWrite()) return
     const level = levelOf(event)
-    if (!log.isLevelEnabled(level)) return
-    if (writeLine) return writeLine(formatAuthEvent(level, event))
-    log[level](lineOf(event), `${event.question}: ${event.result}`)
+    if (log.isLevelEnabled(level)) writeEvent(level, event)
   }
 }
 
@@ -44,29 +41,7 @@ function limited(perSecond: number, tell: (refused: number) => void): () => bool
   }
 }
 
-function levelOf({ result, trace }: AuthEvent): 'error' | 'warn' | 'info' {
+function levelOf({ result, trace }: AuthEvent): EventLevel {
   if (result === 'internal_failure' || result === 'scheme_not_available') return 'error'
   return trace.some(step => step.cache === 'stale') ? 'warn' : 'info'
-}
-
-function lineOf(event: AuthEvent): Record<string, unknown> {
-  const line: Record<string, unknown> = { result: event.result, user: event.user }
-  if (event.originalUser !== event.user) line.original_user = event.originalUser
-  if (event.masterUser !== undefined) line.master_user = event.masterUser
-  if (event.protocol !== '') line.protocol = event.protocol
-  if (event.mechanism !== undefined) line.mechanism = event.mechanism
-  if (event.remoteIp !== undefined) line.remote_ip = event.remoteIp
-  if (event.sessionId !== undefined) line.session = event.sessionId
-  if (event.reason !== undefined) line.reason = event.reason
-  if (event.cause !== undefined) line.cause = event.cause
-  line.passdbs = event.trace.map(passdbOf).join(' ')
-  const stale = event.trace.find(step => step.cache === 'stale')
-  if (stale?.reason !== undefined) line.stale = stale.reason
-  line.ms = Math.round(event.ms * 100) / 100
-  return line
-}
-
-/** `local:ok`, and with the cache's part in it: `local:ok/hit`. */
-function passdbOf({ passdb, result, cache }: TraceStep): string {
-  return cache === 'none' ? `${passdb}:${result}` : `${passdb}:${result}/${cache}`
 }

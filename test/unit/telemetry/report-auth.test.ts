@@ -21,7 +21,7 @@ function reportTo(lines: unknown[][]) {
   const log = { isLevelEnabled: () => true, error: write, warn: write, info: write }
   const metrics = { countAuth: () => counted++ }
   const report = createAuthReport(
-    { log, writeLine: undefined } as unknown as Pick<OpenLogger, 'log' | 'writeLine'>,
+    { log, writeEvent: write } as unknown as Pick<OpenLogger, 'log' | 'writeEvent'>,
     metrics as unknown as Metrics,
   )
   return { report, counted: () => counted }
