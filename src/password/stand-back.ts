@@ -5,8 +5,9 @@ import { getPriority, setPriority } from 'node:os'
 import type { Breathe } from './sha-crypt-engine.js'
 
 /**
- * How much nicer than the rest of the process: little. With all there is (19) lookups beside busy hash threads are twice as quick, but where other programs keep all cores
- * busy such a thread gets a hundredth of one: a hash then takes a second, and logins fail for want of time.
+ * How much nicer than the rest of the process: little. With all there is (19) lookups beside busy hash threads are twice as
+ * quick, but where other programs keep all cores busy such a thread gets a hundredth of one: a hash then takes a second, and
+ * logins fail for want of time.
  */
 const NICENESS = 5
 const NICEST = 19
