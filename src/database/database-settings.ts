@@ -15,8 +15,8 @@ export const databaseSettings = settings({
   }),
   database_connect_timeout: time('A host that has not let us in by then counts as down.', '500 msecs'),
   database_query_timeout: time(
-    'A query that has no answer by then is given up and its connection closed. A lookup, with its second try, ends within this and database_connect_timeout together.',
-    '1 secs',
+    'A query that has no answer by then is given up and its connection closed. A lookup, with its second try, ends within this and database_connect_timeout together: by the defaults in less than a second and a half, since Dovecot waits for two.',
+    '900 msecs',
   ),
   database_idle_timeout: time('A connection that nobody needed for so long is closed.', '1 mins'),
   database_tls: choice(

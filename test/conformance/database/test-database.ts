@@ -23,7 +23,7 @@ export const testSettings: DatabaseSettings = {
   database_password: '',
   database_pool_size: 8,
   database_connect_timeout: 500,
-  database_query_timeout: 1000,
+  database_query_timeout: 900,
   database_idle_timeout: 60_000,
   database_tls: 'no',
   database_tls_ca_file: '',
