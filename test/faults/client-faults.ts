@@ -1,6 +1,8 @@
 // What clients do: too many of them, too slow, too big.
 
-import { connect, type Socket } from 'node:net'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { connect } from 'node:net'
+import { fileURLToPath } from 'node:url'
 import { capacity } from './copy-faults.js'
 import { all, atMost, cached, claim, type Fault, p99, recovers } from './fault.js'
 import { memoryOf } from './site.js'
@@ -33,32 +35,22 @@ const storm: Fault = {
   },
 }
 
-let sockets: Socket[] = []
+const CROWD = fileURLToPath(new URL('./crowd.js', import.meta.url))
 
-/** Half of them say nothing, the others a byte a second of a request that never ends. */
-function crowd(ports: readonly number[], count: number): void {
-  sockets = Array.from({ length: count }, (_, at) => {
-    const socket = connect(ports[at % ports.length] ?? 0, '127.0.0.1')
-    socket.on('error', () => {})
-    if (at % 2 === 0) return socket
-    socket.write('POST /v1/passdb/verify HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n')
-    if (at % 4 === 1) socket.write('Content-Length: 200\r\n\r\n{')
-    const drip = setInterval(() => socket.writable && socket.write('x'), 1000)
-    socket.on('close', () => clearInterval(drip))
-    return socket
-  })
-}
+let crowd: ChildProcess | undefined
 
 const slowloris: Fault = {
   id: 'T21',
   title: '3000 connections that say nothing, or a byte a second',
   figure: 'others’ p99 + ≤ 20 %',
-  lastsMs: 8000,
+  beforeMs: 8000,
+  lastsMs: 10_000,
   inject: ({ topology: { balancer, copies } }) => {
-    crowd([balancer.port, ...copies.map(({ url }) => Number(new URL(url).port))], 3000)
+    const ports = [balancer.port, ...copies.map(({ url }) => Number(new URL(url).port))]
+    crowd = spawn(process.execPath, [CROWD, '3000', ...ports.map(String)], { stdio: 'inherit' })
   },
   heal: () => {
-    for (const socket of sockets) socket.destroy()
+    crowd?.kill('SIGKILL')
   },
   expect: effect => {
     const later = effect.during.filter(({ at }) => at > (effect.during[0]?.at ?? 0) + 2000)

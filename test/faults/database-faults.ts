@@ -11,9 +11,6 @@ import { descriptorsOf, type Site } from './site.js'
 /** Dovecot's policy client gives up after two seconds; so much is ours. */
 const BUDGET_MS = 1500
 
-const WARMING_RATE = 300
-const WARMING_MS = 3000
-
 const both = ({ topology: { primary, replica } }: Site) => [primary, replica]
 
 const atTheStart: Fault = {
@@ -35,7 +32,8 @@ const atTheStart: Fault = {
   heal: async site => {
     await Promise.all(both(site).map(server => server.start()))
     // A copy that has only just started has nobody in its cache, and the next fault asks who is.
-    await site.alsoAsk(site.topology.copies[0]?.url ?? '', WARMING_RATE, () => sleep(WARMING_MS))
+    const [copy] = site.topology.copies
+    if (copy) await site.warmUp(copy)
   },
   expect: effect => recovers(effect, 5000),
 }

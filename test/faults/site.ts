@@ -18,6 +18,8 @@ export interface Site {
   readonly rate: number
   /** Until so many cold logins in a row were right; how long that took, Infinity when it was not to be. */
   untilWell(withinMs: number): Promise<number>
+  /** Every user who comes often has logged in at this copy, by then. */
+  warmUp(copy: RunningHoming): Promise<void>
   /** Logins at this address, beside the steady ones, while `run` runs; what is wrong counts as any other. */
   alsoAsk<T>(url: string, perSecond: number, run: (load: Load) => Promise<T>): Promise<T>
   close(): Promise<void>
@@ -43,6 +45,8 @@ export interface SiteOptions {
 }
 
 const WELL_IN_A_ROW = 15
+/** Code is compiled, pools have their connections. */
+const SETTLING_MS = 3000
 
 export async function startSite({ rate, coldUsers }: SiteOptions): Promise<Site> {
   const topology = await startTopology()
@@ -52,8 +56,21 @@ export async function startSite({ rate, coldUsers }: SiteOptions): Promise<Site>
     await topology.replicated()
     const load = startLoad(topology.balancer.url, topology.token, truth, rate)
     const admin = startAdmin(topology, truth)
-    // Everybody who comes often is cached by every copy now.
-    await sleep(3000)
+    const alsoAsk: Site['alsoAsk'] = async (url, perSecond, run) => {
+      const other = startLoad(url, topology.token, truth, perSecond)
+      try {
+        return await run(other)
+      } finally {
+        await other.stop()
+        load.wrong.push(...other.wrong)
+      }
+    }
+    const warmUp: Site['warmUp'] = ({ url }) =>
+      alsoAsk(url, 0, async ({ ask }) => {
+        for (const question of truth.everyWarm) await ask(question)
+      })
+    for (const copy of topology.copies) await warmUp(copy)
+    await sleep(SETTLING_MS)
     return {
       topology,
       truth,
@@ -61,15 +78,8 @@ export async function startSite({ rate, coldUsers }: SiteOptions): Promise<Site>
       admin,
       rate,
       untilWell: withinMs => untilWell(load, truth, withinMs),
-      alsoAsk: async (url, perSecond, run) => {
-        const other = startLoad(url, topology.token, truth, perSecond)
-        try {
-          return await run(other)
-        } finally {
-          await other.stop()
-          load.wrong.push(...other.wrong)
-        }
-      },
+      warmUp,
+      alsoAsk,
       close: async () => {
         await admin.stop()
         await load.stop()

@@ -35,6 +35,8 @@ export interface Truth {
   next(): Question
   /** What proves that databases are read again. */
   nextCold(): Question
+  /** One of each user who is asked again and again. */
+  readonly everyWarm: readonly Question[]
   /** Changing users, and what they should have stored. */
   readonly changing: readonly ChangingUser[]
   /** SQL that makes them all in an empty, migrated database. */
@@ -122,14 +124,14 @@ export function createTruth(coldUsers: number): Truth {
       rightAt: (askedAt, answeredAt) => account.rightAt(password, askedAt, answeredAt),
     }
   }
-  const proxied = (group: Group, letter: string, count: number) => {
-    const user = `${letter}${some(count)}@${group}.test`
+  const proxied = (group: Group, letter: string, at: number) => {
+    const user = `${letter}${at}@${group}.test`
     return fixed(group, user, passwordOf(user), `ok ${hostOf(user)}`)
   }
   const makers: readonly (readonly [weight: number, make: () => Question])[] = [
-    [40, () => proxied('warm', 'w', sizes.warm)],
+    [40, () => proxied('warm', 'w', some(sizes.warm))],
     [25, nextCold],
-    [5, () => proxied('both', 'b', sizes.both)],
+    [5, () => proxied('both', 'b', some(sizes.both))],
     [
       5,
       () => {
@@ -151,6 +153,7 @@ export function createTruth(coldUsers: number): Truth {
   const total = makers.reduce((sum, [weight]) => sum + weight, 0)
   return {
     nextCold,
+    everyWarm: Array.from({ length: sizes.warm }, (_, at) => proxied('warm', 'w', at)),
     changing,
     sql: insertStatements(coldUsers, changing),
     next: () => {
