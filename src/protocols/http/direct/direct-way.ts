@@ -25,6 +25,7 @@ export interface OpenDirectWay {
 }
 
 const SWEEP_MS = 1000
+const ENDED_AT_ONCE = 10
 
 /** Opens it on a server that does not listen yet. When the app closes, connections without a question end. */
 export function openDirectWay(app: FastifyInstance, options: DirectWayOptions): OpenDirectWay {
@@ -62,12 +63,26 @@ export function openDirectWay(app: FastifyInstance, options: DirectWayOptions): 
   }
 
   function sweep(): void {
-    const now = performance.now()
-    for (const connection of connections) {
-      const idleMs = now - (connection.idleSince ?? now)
+    const late = [...connections].filter(connection => whatIsLate(connection) !== undefined)
+    endSome(late)
+  }
+
+  /** A few at a time: a crowd that has come together is late together, and others want to be answered meanwhile. */
+  function endSome(late: DirectConnection[]): void {
+    for (const connection of late.splice(0, ENDED_AT_ONCE)) {
+      const what = whatIsLate(connection)
       // Its answer to who says nothing is node:http's.
-      if (!connection.hasAsked && idleMs > options.firstRequestMs) connection.handOver()
-      else if (idleMs > options.keepAliveMs) connection.destroy()
+      if (what === 'first request') connection.handOver()
+      else if (what === 'next request') connection.destroy()
     }
+    if (late.length > 0) setImmediate(endSome, late)
+  }
+
+  function whatIsLate(connection: DirectConnection): 'first request' | 'next request' | undefined {
+    const { idleSince, hasAsked } = connection
+    if (idleSince === undefined || !connections.has(connection)) return undefined
+    const idleMs = performance.now() - idleSince
+    if (!hasAsked && idleMs > options.firstRequestMs) return 'first request'
+    return idleMs > options.keepAliveMs ? 'next request' : undefined
   }
 }
