@@ -94,17 +94,17 @@ const hangs: Fault = {
   expect: effect => failures(effect, 1),
 }
 
-const NICEST = 19
+const START_NICENESS = 10
 
 /**
  * As on a machine of its own: a start takes a core for a second, and here it must not take it from the copies that answer.
- * It is left what they do not need until it is ready.
+ * It takes little of what they need until it is ready; and no less, or it never is where they need everything.
  */
 async function startAside(copy: RunningHoming): Promise<void> {
   const started = copy.start()
   while (copy.pid === 0) await sleep(5)
   const { pid } = copy
-  setThreads(pid, NICEST)
+  setThreads(pid, START_NICENESS)
   await started
   setThreads(pid, 0)
 }

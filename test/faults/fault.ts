@@ -12,6 +12,8 @@ export interface Fault {
   readonly figure: string
   /** How long it is looked at before, where that is compared. */
   readonly beforeMs?: number
+  /** So many times as many logins as usual, where a percentile is compared and needs them. */
+  readonly times?: number
   /** How long it lasts. */
   readonly lastsMs: number
   inject(site: Site): unknown
@@ -61,6 +63,7 @@ export async function tryFault(fault: Fault, site: Site): Promise<FaultResult> {
   const { load, admin } = site
   const wrongBefore = load.wrong.length
   if (!fault.isWrittenDuring) await admin.pause()
+  if (fault.times !== undefined) load.setRate(fault.times * site.rate)
   const startedAt = performance.now()
   await sleep(fault.beforeMs ?? BEFORE_MS)
   const injectedAt = performance.now()
@@ -76,6 +79,7 @@ export async function tryFault(fault: Fault, site: Site): Promise<FaultResult> {
   } finally {
     healedAt = performance.now()
     await fault.heal(site)
+    if (fault.times !== undefined) load.setRate(site.rate)
   }
   const acknowledgedDuring = admin.acknowledged - acknowledgedBefore
   const recoveryMs = await site.untilWell(RECOVERY_LIMIT_MS)
