@@ -2,50 +2,16 @@
 // lasts. Its argument is the number of entries; run it with --expose-gc.
 
 import { readFileSync } from 'node:fs'
-import { createAuthCache } from '../../src/cache/auth-cache.js'
-import { systemClock } from '../../src/model/clock.js'
-import type { Passdb, PassdbLookup } from '../../src/model/passdb.js'
+import { nameOfProxied, openBigCache, proxiedPassdb } from './proxied-users.js'
 
 const entries = Number(process.argv[2])
 const HITS = 400_000
 
-const cache = createAuthCache(
-  {
-    auth_cache_size: 8 * 1024 ** 3,
-    auth_cache_ttl: 3_600_000,
-    auth_cache_negative_ttl: 3_600_000,
-    auth_cache_verify_password_with_worker: false,
-    auth_cache_fast_verify: true,
-    auth_cache_poll_interval: 1000,
-  },
-  systemClock,
-)
-if (!cache) throw new Error('no cache')
-
-const nameOf = (index: number) => `p${String(index).padStart(7, '0')}@proxy.test`
-
-/** A proxied user, every string a new one, as they come from a database. */
-const passdb: Passdb = {
-  driver: 'bench',
-  cacheKey: ['protocol'],
-  lookup: async ({ user }): Promise<PassdbLookup> => ({
-    result: 'ok',
-    fields: new Map([
-      ['proxy', 'y'],
-      ['host', 'backend1.example.com'],
-      ['port', '143'],
-      ['starttls', 'yes'],
-      ['nodelay', 'y'],
-      ['destuser', user.replace('proxy', 'backend')],
-      ['proxy_nopipelining', 'y'],
-      ['nopassword', 'y'],
-    ]),
-  }),
-}
+const cache = openBigCache()
 const ask = (index: number) => {
-  const user = nameOf(index)
+  const user = nameOfProxied(index)
   const request = { user, originalUser: user, protocol: 'imap', secured: 'tls' } as const
-  return cache.lookup({ name: 'proxy', passdb, request, asked: 'lookup' })
+  return cache.lookup({ name: 'proxy', passdb: proxiedPassdb, request, asked: 'lookup' })
 }
 
 const before = residentBytes()

@@ -11,8 +11,8 @@ import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { startDovecotAuth } from '../conformance/chain/dovecot-auth.js'
 import { type MariadbServer, startMariadb, whyNoMariadb } from '../system/mariadb-server.js'
-import { nameOfProxied } from './cache-names.js'
 import type { LoadResult } from './load-result.js'
+import { nameOfProxied } from './proxied-users.js'
 
 const { values } = parseArgs({
   options: {

@@ -4,10 +4,8 @@
 import { openSync } from 'node:fs'
 import { createAuth } from '../../src/auth/create-auth.js'
 import { createChain } from '../../src/auth/passdb-chain.js'
-import { createAuthCache } from '../../src/cache/auth-cache.js'
 import { readSettings } from '../../src/config/read-settings.js'
 import { systemClock } from '../../src/model/clock.js'
-import type { PassdbLookup } from '../../src/model/passdb.js'
 import { createUsernameRules, usernameSettings } from '../../src/model/username.js'
 import { createHttpServer } from '../../src/protocols/http/http-server.js'
 import { httpSettings } from '../../src/protocols/http/http-settings.js'
@@ -15,36 +13,10 @@ import { openLogger } from '../../src/telemetry/logger.js'
 import { createMetrics } from '../../src/telemetry/metrics.js'
 import { createAuthReport } from '../../src/telemetry/report-auth.js'
 import { noCaches } from '../unit/cache/no-caches.js'
-import { nameOfProxied } from './cache-names.js'
+import { nameOfProxied, openBigCache, proxiedPassdb } from './proxied-users.js'
 
 const users = Number(process.argv[2])
-const cache = createAuthCache(
-  {
-    auth_cache_size: 8 * 1024 ** 3,
-    auth_cache_ttl: 3_600_000,
-    auth_cache_negative_ttl: 3_600_000,
-    auth_cache_verify_password_with_worker: false,
-    auth_cache_fast_verify: true,
-    auth_cache_poll_interval: 1000,
-  },
-  systemClock,
-)
-if (!cache) throw new Error('no cache')
-
-/** Every string a new one, as they come from a database. */
-const lookup = async ({ user }: { readonly user: string }): Promise<PassdbLookup> => ({
-  result: 'ok',
-  fields: new Map([
-    ['proxy', 'y'],
-    ['host', 'backend1.example.com'],
-    ['port', '143'],
-    ['starttls', 'yes'],
-    ['nodelay', 'y'],
-    ['destuser', user.replace('proxy', 'backend')],
-    ['proxy_nopipelining', 'y'],
-    ['nopassword', 'y'],
-  ]),
-})
+const cache = openBigCache()
 
 const metrics = createMetrics()
 const logger = openLogger(
@@ -58,7 +30,7 @@ const auth = createAuth({
   chain: createChain([
     {
       name: 'proxy',
-      passdb: { driver: 'bench', routes: true, cacheKey: ['protocol'], lookup },
+      passdb: proxiedPassdb,
       master: false,
       deny: false,
       skip: 'never',
