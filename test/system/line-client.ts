@@ -14,7 +14,8 @@ export interface ConnectOptions {
   readonly serverName?: string
 }
 
-const PATIENCE_MS = 30_000
+/** More than the thirty seconds for which Dovecot tries a backend. */
+const PATIENCE_MS = 45_000
 
 export class LineClient {
   readonly #socket: Socket
