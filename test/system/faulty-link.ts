@@ -1,5 +1,8 @@
-// A TCP connection to a server with a network's faults in it: late, stuttering, cut, or silent for ever.
+// A TCP connection to a server with a network's faults in it: late, stuttering, cut, or silent for ever. It runs in a
+// process of its own, so that what goes over it does not wait for whoever asks and measures.
 
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
 export type LinkFault =
@@ -18,9 +21,6 @@ export interface FaultyLink {
   readonly port: number
   /** From here on it is so, for connections that exist, too; undefined: all is well again. */
   be(fault: LinkFault | undefined): void
-  /** Resets all connections that exist. */
-  cut(): void
-  readonly connections: number
   close(): Promise<void>
 }
 
@@ -28,6 +28,21 @@ export interface FaultyLink {
 const RETRANSMISSION_MS = 200
 
 export async function startFaultyLink(target: number): Promise<FaultyLink> {
+  const child = fork(import.meta.filename, [String(target)], { execArgv: [] })
+  const [port] = (await once(child, 'message')) as [number]
+  return {
+    port,
+    be: fault => void child.send({ fault }),
+    close: async () => {
+      const ended = once(child, 'exit')
+      child.kill('SIGKILL')
+      await ended
+    },
+  }
+}
+
+/** Carries until the process that started it is gone. */
+function serve(target: number): void {
   let fault: LinkFault | undefined
   const pairs = new Set<Socket>()
   const server = createServer(client => {
@@ -45,26 +60,12 @@ export async function startFaultyLink(target: number): Promise<FaultyLink> {
     carry(client, upstream, () => fault, false)
     carry(upstream, client, () => fault, true)
   })
-  const cut = () => {
-    for (const socket of pairs) socket.resetAndDestroy()
-  }
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  return {
-    port: (server.address() as AddressInfo).port,
-    be: next => {
-      fault = next
-      if (next?.kind === 'refused') cut()
-    },
-    cut,
-    get connections() {
-      return pairs.size / 2
-    },
-    close: async () => {
-      const closed = new Promise(resolve => server.close(resolve))
-      cut()
-      await closed
-    },
-  }
+  process.on('message', (message: { readonly fault?: LinkFault }) => {
+    fault = message.fault
+    if (fault?.kind === 'refused') for (const socket of pairs) socket.resetAndDestroy()
+  })
+  process.on('disconnect', () => process.exit())
+  server.listen(0, '127.0.0.1', () => process.send?.((server.address() as AddressInfo).port))
 }
 
 function carry(from: Socket, to: Socket, fault: () => LinkFault | undefined, isAnswer: boolean): void {
@@ -101,3 +102,5 @@ function delayOf(fault: LinkFault | undefined): number {
   while (Math.random() < fault.loss) delay += RETRANSMISSION_MS
   return delay
 }
+
+if (process.argv[1] === import.meta.filename) serve(Number(process.argv[2]))
