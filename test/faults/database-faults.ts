@@ -105,8 +105,8 @@ const halfOpen: Fault = {
   },
 }
 
-/** As many connections as a copy may have to a database, and its kept ones to the balancer, come and go. */
-const COMING_AND_GOING = 60
+/** The balancer keeps up to a hundred to each copy (its maxconn), and a pool has up to eight to each of two databases. */
+const COMING_AND_GOING = 116
 const isFlat = (before: readonly number[], after: readonly number[]) =>
   after.every((count, at) => count <= (before[at] ?? 0) + COMING_AND_GOING)
 const flat = (before: readonly number[], after: readonly number[]) =>
