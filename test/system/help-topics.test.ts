@@ -52,6 +52,15 @@ t.test('every command that a page names exists', async t => {
   }
 })
 
+t.test('the commands of the README do what it says, in their order', async t => {
+  const { withInput } = commandLine(t)
+  const lines = [...readme.matchAll(/^npm run homing -- (.+)$/gm)].map(([, line = '']) => line.trim())
+  t.ok(lines.length >= 3)
+  for (const line of lines) {
+    t.match(withInput('a password of the reader’s own', ...line.split(/ +/)), { code: 0, err: '' }, line)
+  }
+})
+
 t.test('every piece of configuration in a page is one that the program reads', async t => {
   const folder = t.testdir({ secret: 'x' })
   const authority = await createAuthority(folder, 'pages')
