@@ -206,8 +206,11 @@ async function maimedKey(t: Test, { dovecot, imaps }: Site): Promise<void> {
   await writeFile(file, text.replace('/master_user=%{master_user}', ''))
   await dovecot.doveadm('reload')
   const login = (name: string, password: string) => imapAnswer(imaps, { user: `${name}@dict.test`, password })
+  const reloaded = await dovecot.logMark()
   for (let tries = 0; tries < 50 && !(await login('local', PASSWORD)).startsWith('OK'); tries++)
     await sleep(100)
+  // Of that login itself, which may be written down late.
+  await dovecot.waitForLog(/Login: user|Logged in/, reloaded)
   const mark = await dovecot.logMark()
   for (const name of ['local', 'proxied']) {
     const answer = await imapAnswer(imaps, { user: `${name}@dict.test*boss`, password: MASTER_PASSWORD })
