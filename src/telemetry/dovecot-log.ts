@@ -2,6 +2,7 @@
 
 import { isIP } from 'node:net'
 import type { AuthEvent } from '../model/auth-event.js'
+import { stepText } from './step-text.js'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
@@ -45,9 +46,7 @@ function detailsOf(event: AuthEvent): string {
     ...(mechanism !== undefined && { mechanism: plainName(mechanism) }),
     ...(reason !== undefined && { reason }),
     ...(cause !== undefined && { cause: cause instanceof Error ? cause.message : String(cause) }),
-    passdbs: trace.map(({ passdb, result, cache }) =>
-      cache === 'none' ? `${passdb}:${result}` : `${passdb}:${result}/${cache}`,
-    ),
+    passdbs: trace.map(stepText),
     ms: Math.round(ms * 100) / 100,
   }
   return formatDetails(details)

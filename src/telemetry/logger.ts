@@ -6,7 +6,7 @@ import type { AuthEvent } from '../model/auth-event.js'
 import { choice, settings, yesNo } from '../model/setting.js'
 import { describeCause } from './describe-cause.js'
 import { formatAuthEvent, formatJsonLine, formatTimestamp } from './dovecot-log.js'
-import { formatJsonEvent } from './json-event.js'
+import { type EventLevel, formatJsonEvent } from './json-event.js'
 import { createLineWriter } from './line-writer.js'
 
 export const logSettings = settings({
@@ -28,8 +28,6 @@ export const logSettings = settings({
 })
 
 export type { Logger }
-
-export type EventLevel = 'info' | 'warn' | 'error'
 
 export interface OpenLogger {
   readonly log: Logger

@@ -1,7 +1,8 @@
 // One answered question → one log line and the counters.
 
 import type { AuthEvent } from '../model/auth-event.js'
-import type { EventLevel, OpenLogger } from './logger.js'
+import type { EventLevel } from './json-event.js'
+import type { OpenLogger } from './logger.js'
 import type { Metrics } from './metrics.js'
 
 /** So many lines a second about logins that were too many. */
