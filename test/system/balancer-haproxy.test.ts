@@ -1,3 +1,3 @@
 import { balancerSuite } from './balancer.suite.js'
 
-balancerSuite('haproxy', { asksReadyz: true })
+balancerSuite('haproxy', { asksReadyz: true, manyCallers: 4000 })

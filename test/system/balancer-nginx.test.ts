@@ -1,3 +1,3 @@
 import { balancerSuite } from './balancer.suite.js'
 
-balancerSuite('nginx', { asksReadyz: false })
+balancerSuite('nginx', { asksReadyz: false, manyCallers: 200 })

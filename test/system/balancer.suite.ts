@@ -1,6 +1,7 @@
 // What Dovecot may expect of a balancer before three copies, whichever balancer it is.
 
 import { request } from 'node:http'
+import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { type BalancerName, checkBalancerFile, type RunningBalancer, startBalancer } from './balancers.js'
@@ -10,6 +11,8 @@ import { type Answer, type ScriptedService, startScriptedService } from './scrip
 export interface BalancerTraits {
   /** Asks /readyz, and so knows of a copy's trouble before a question meets it. */
   readonly asksReadyz: boolean
+  /** So many callers at once are many to it. */
+  readonly manyCallers: number
 }
 
 /** What Dovecot waits for one answer. */
@@ -80,6 +83,13 @@ function statusOf({ port }: RunningBalancer, path: string): Promise<number | und
   })
 }
 
+function connected(port: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => resolve(socket))
+    socket.on('error', reject)
+  })
+}
+
 async function askMany(balancer: RunningBalancer, count: number): Promise<Asked[]> {
   const all: Asked[] = []
   for (let at = 0; at < count; at += 10) {
@@ -143,6 +153,23 @@ export function balancerSuite(name: BalancerName, traits: BalancerTraits): void 
         everyOne(t, await askMany(balancer, 60))
       }
       t.ok(first.logins > before, 'asked again')
+    })
+
+    t.test('connections to the copies are kept, however many callers are connected', async t => {
+      const { copies, balancer } = await site(t)
+      const connections = new Set<Socket>()
+      for (const copy of copies) {
+        copy.answer = (question, response, socket) => {
+          connections.add(socket)
+          fine(question, response, socket)
+        }
+      }
+      const callers = await Promise.all(
+        Array.from({ length: traits.manyCallers }, () => connected(balancer.port)),
+      )
+      t.teardown(() => callers.forEach(caller => void caller.destroy()))
+      everyOne(t, await askMany(balancer, 300))
+      t.ok(connections.size <= 60, `${connections.size} connections for 300 questions, ten at a time`)
     })
 
     t.test('a copy that closes without an answer costs nobody an answer', async t => {
