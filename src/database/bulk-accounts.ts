@@ -4,7 +4,8 @@ import { type CompiledQuery, sql } from 'kysely'
 import type { ColumnValue } from './column-value.js'
 import { exactly, type RowSearch } from './exact-row.js'
 import { type PlacedRow, splitName, storedName } from './find-accounts.js'
-import { tableReference } from './name-column.js'
+import { searchedTable } from './name-column.js'
+import { tableReference } from './table-name.js'
 
 export interface BulkAccount {
   /** A normalised login name; no two of a batch are the same. */
@@ -68,7 +69,7 @@ async function rowsByUser(
         )
       : sql`${user.key} in (${sql.join(names.map(name => user.wanted(name)))})`
     const { rows } = await sql<PlacedRow>`
-      select ${sql.join(selected)} from ${tableReference(table)} where ${wanted} ${locks ? sql`for update` : sql``}`.execute(
+      select ${sql.join(selected)} from ${searchedTable(table, nameColumns)} where ${wanted} ${locks ? sql`for update` : sql``}`.execute(
       transaction,
     )
     for (const row of rows) {

@@ -3,7 +3,7 @@
 import { type RawBuilder, sql, type Transaction } from 'kysely'
 import { columnText } from './column-value.js'
 import { BATCH_SIZE, type PlacedRow, splitName, storedName } from './find-accounts.js'
-import { type NameColumn, type NameColumns, tableReference } from './name-column.js'
+import { type NameColumn, type NameColumns, searchedTable } from './name-column.js'
 import type { Schema } from './schema.js'
 
 /** One transaction on one table. */
@@ -29,8 +29,10 @@ export async function rowsOf(search: RowSearch, user: string): Promise<PlacedRow
   const columns = [key.user, ...(key.domain === undefined ? [] : [key.domain])]
   const selected = columns.map((column, place) => sql`${sql.id(column)} as ${sql.id(`c${place}`)}`)
   const { rows } = await sql<PlacedRow>`
-    select ${sql.join(selected)} from ${tableReference(search.table)} where ${candidates(nameColumns, user)}
-    limit ${sql.lit(BATCH_SIZE)} ${search.locks ? sql`for update` : sql``}`.execute(search.transaction)
+    select ${sql.join(selected)} from ${searchedTable(search.table, nameColumns)}
+    where ${candidates(nameColumns, user)} limit ${sql.lit(BATCH_SIZE)} ${search.locks ? sql`for update` : sql``}`.execute(
+    search.transaction,
+  )
   return rows.filter(row => normalise(storedName(row, key.domain !== undefined)) === user)
 }
 

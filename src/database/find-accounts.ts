@@ -4,7 +4,7 @@ import { type CompiledQuery, type RawBuilder, sql } from 'kysely'
 import type { AccountColumns, AccountLookup, AccountRow, AccountTableOptions } from './account-table.js'
 import { type ColumnValue, columnText, columnValue } from './column-value.js'
 import { behindError } from './database-error.js'
-import { type NameColumns, tableReference } from './name-column.js'
+import { type NameColumns, searchedTable } from './name-column.js'
 import type { SqlDatabase } from './sql-database.js'
 
 /** A row with columns named by their place: the operator's column names (`__proto__`) never become keys. */
@@ -103,7 +103,8 @@ function queryBySize(database: SqlDatabase, options: AccountTableOptions, nameCo
   }
 }
 
-function findQuery(options: AccountTableOptions, { user, domain }: NameColumns, size: number) {
+function findQuery(options: AccountTableOptions, nameColumns: NameColumns, size: number) {
+  const { user, domain } = nameColumns
   const each = <T>(make: () => T): T[] => Array.from({ length: size }, make)
   const matches = domain
     ? sql.join(
@@ -111,7 +112,7 @@ function findQuery(options: AccountTableOptions, { user, domain }: NameColumns, 
         sql` or `,
       )
     : sql`${user.key} in (${sql.join(each(() => user.wanted('')))})`
-  return sql<PlacedRow>`select ${selectColumns(options.columns)} from ${tableReference(options.table)} where ${matches}`
+  return sql<PlacedRow>`select ${selectColumns(options.columns)} from ${searchedTable(options.table, nameColumns)} where ${matches}`
 }
 
 function powerOfTwo(count: number): number {

@@ -4,9 +4,10 @@ import { sql } from 'kysely'
 import type { AccountTableOptions, StoredPasswordRow } from './account-table.js'
 import { columnText } from './column-value.js'
 import { storedName } from './find-accounts.js'
-import { type NameColumns, tableReference } from './name-column.js'
+import type { NameColumns } from './name-column.js'
 import { readPages } from './read-pages.js'
 import type { SqlDatabase } from './sql-database.js'
+import { tableReference } from './table-name.js'
 
 /** Throws DatabaseError when it breaks off. */
 export async function* listPasswords(

@@ -1,7 +1,9 @@
 // How a column of names is searched so that every spelling of a name is found, on every collation.
 
 import { type RawBuilder, sql } from 'kysely'
+import { lookUpNameIndex } from './name-index.js'
 import type { Dialect, SqlDatabase } from './sql-database.js'
+import { tableParts, tableReference } from './table-name.js'
 
 /**
  * The collation only has to find every candidate; whether a row is the wanted user's is decided elsewhere, by the
@@ -20,6 +22,8 @@ export interface NameColumns {
   readonly user: NameColumn
   /** Present when the name stands in two columns. */
   readonly domain?: NameColumn
+  /** The index to search in, where the server must be told. */
+  readonly index?: string
 }
 
 interface Collation {
@@ -27,16 +31,10 @@ interface Collation {
   readonly collation: string | null
 }
 
-/** `table` or `database.table`. */
-export function tableParts(table: string): { schema?: string; name: string } {
-  const dot = table.indexOf('.')
-  return dot < 0 ? { name: table } : { schema: table.slice(0, dot), name: table.slice(dot + 1) }
-}
-
-/** The table's name, quoted. */
-export function tableReference(table: string): RawBuilder<unknown> {
-  const { schema, name } = tableParts(table)
-  return schema === undefined ? sql.id(name) : sql.id(schema, name)
+/** The table as it is searched for names. */
+export function searchedTable(table: string, { index }: NameColumns): RawBuilder<unknown> {
+  const reference = tableReference(table)
+  return index === undefined ? reference : sql`${reference} force index (${sql.id(index)})`
 }
 
 /** Asks the database about the columns. Rejects with a DatabaseError. */
@@ -45,11 +43,15 @@ export async function lookUpNameColumns(
   table: string,
   columns: { readonly user: string; readonly domain?: string },
 ): Promise<NameColumns> {
-  const collations = database.dialect === 'mysql' ? await lookUpCollations(database, table) : new Map()
+  const isMysql = database.dialect === 'mysql'
+  const collations = isMysql ? await lookUpCollations(database, table) : new Map()
   const column = (name: string) => nameColumn(database.dialect, name, collations.get(name.toLowerCase()))
+  const user = column(columns.user)
+  const index = isMysql && !user.readsWholeTable ? await lookUpNameIndex(database, table, columns) : undefined
   return {
-    user: column(columns.user),
+    user,
     ...(columns.domain === undefined ? {} : { domain: column(columns.domain) }),
+    ...(index !== undefined && { index }),
   }
 }
 

@@ -68,14 +68,18 @@ export function openAccountTable(
       ? toDatabaseError(cause, `find accounts in ${options.table}`, databaseName)
       : cause
 
+  const findAll: FindAll = async names => {
+    try {
+      return await (await ready()).findAll(names)
+    } catch (cause) {
+      throw forgetIfWrong(cause)
+    }
+  }
+  /** An administrator may take an index away, or give it another name, at any time. */
+  const isIndexGone = (cause: unknown) => errorCode(cause) === 'ER_KEY_DOES_NOT_EXITS'
+
   const findBatched = createMicroBatch<AccountLookup>(
-    async names => {
-      try {
-        return await (await ready()).findAll(names)
-      } catch (cause) {
-        throw forgetIfWrong(cause)
-      }
-    },
+    names => findAll(names).catch(cause => (isIndexGone(cause) ? findAll(names) : Promise.reject(cause))),
     { size: BATCH_SIZE, parallel: 2, patienceMs: 20, parallelAtMost: 16, timeoutMs: lookupTimeoutMs },
   )
 

@@ -3,8 +3,9 @@
 import { type RawBuilder, sql } from 'kysely'
 import { columnText } from './column-value.js'
 import { type PlacedRow, storedName } from './find-accounts.js'
-import { type NameColumns, tableReference } from './name-column.js'
+import type { NameColumns } from './name-column.js'
 import type { SqlDatabase } from './sql-database.js'
+import { tableReference } from './table-name.js'
 
 export interface PagedRead {
   readonly table: string

@@ -4,9 +4,10 @@ import { type RawBuilder, sql } from 'kysely'
 import type { PasswordReplacement } from '../model/passdb.js'
 import type { AccountTableOptions } from './account-table.js'
 import { exactly, refuseCutting, rowsOf } from './exact-row.js'
-import { type NameColumns, tableReference } from './name-column.js'
+import type { NameColumns } from './name-column.js'
 import type { AccountChange, Changes } from './record-change.js'
 import type { SqlDatabase } from './sql-database.js'
+import { tableReference } from './table-name.js'
 
 export interface Replacing {
   /** The normalised login name. */
