@@ -251,7 +251,8 @@ async function untilReady(
     if (await ready()) return
     await sleep(25)
   }
-  throw new Error(`homing serve is not ready:\n${await readFile(logFile, 'utf8')}`)
+  const said = (await readFile(logFile, 'utf8')).split('\n').slice(-20)
+  throw new Error(`homing serve is not ready:\n${said.join('\n')}`)
 }
 
 function insertStatements({ proxyUsers = [], localUsers = [], masterUsers = [] }: Accounts): string {
