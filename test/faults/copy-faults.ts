@@ -36,15 +36,15 @@ export async function capacity({ load, truth, rate }: Site): Promise<number> {
 let busyRate = 0
 let steadyAt = 0
 
-/** What is asked from here on is seventy percent of what can be done; it has been so for two seconds. */
+/** From now on seventy percent of what can be done are asked, and have been so for two seconds. */
 async function toSeventyPercent(site: Site): Promise<void> {
   busyRate = 0.7 * (await capacity(site))
   site.load.setRate(busyRate)
-  await sleep(2000)
   steadyAt = performance.now()
+  await sleep(2000)
 }
 
-/** From the injection of the fault on, without what measured the capacity. */
+/** Without what measured the capacity; with what was under way when the fault came. */
 const sinceSteady = (answers: readonly Seen[]) => answers.filter(({ at }) => at >= steadyAt)
 
 const failures = ({ during }: Effect, limitPercent = 0.1) => {
