@@ -18,6 +18,7 @@ const dovecotPackages = [
   'dovecot-lmtpd',
   'dovecot-auth-lua',
   'dovecot-mysql',
+  'lua-socket',
 ]
 const packages = [
   ...dovecotPackages,

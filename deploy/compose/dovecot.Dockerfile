@@ -6,7 +6,7 @@ RUN groupadd -r -g 900 dovecot && useradd -r -u 900 -g 900 -d /usr/lib/dovecot -
  && groupadd -r -g 901 dovenull && useradd -r -u 901 -g 901 -d /nonexistent -s /usr/sbin/nologin dovenull \
  && apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-      dovecot-core dovecot-auth-lua dovecot-imapd dovecot-pop3d dovecot-lmtpd openssl \
+      dovecot-core dovecot-auth-lua lua-socket dovecot-imapd dovecot-pop3d dovecot-lmtpd openssl \
  && rm -rf /var/lib/apt/lists/* /etc/dovecot \
  && groupadd -g 5000 vmail && useradd -u 5000 -g 5000 -d /var/vmail -m vmail
 VOLUME /var/vmail

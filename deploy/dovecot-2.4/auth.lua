@@ -3,9 +3,10 @@
 -- Whatever is not a whole and sound answer is an internal failure. Dovecot then says "temporary failure, try
 -- again"; it never says "wrong password", and nobody falls through to another mailbox.
 
--- Site values. Dovecot 2.4 can set them in lua_settings { url = ... token = ... } instead.
+-- Site values. Dovecot 2.4 can set them in lua_settings { url = ... } instead.
 local url = 'http://127.0.0.1:8080'
 local token = '' -- Homing's api_token; then: chown root:dovecot auth.lua; chmod 640 auth.lua
+local luasocket = 'yes' -- 'no': ask by Dovecot's own HTTP client, also where LuaSocket is installed
 
 local is_dovecot_24 -- set by script_init
 
@@ -70,27 +71,14 @@ local told = {
 local facts_begin = 4
 local names, template, beginnings = {}, nil, {}
 
--- Dovecot 2.4 hands over lua_settings, an empty table if there are none; 2.3 hands over nothing.
-function script_init(settings)
-  is_dovecot_24 = settings ~= nil
-  url = (settings and settings.url) or url
-  token = (settings and settings.token) or token
-  for at, words in ipairs(told) do
-    names[at] = words[is_dovecot_24 and 3 or 2]
-    beginnings[at] = '"' .. words[1] .. '":"'
-  end
-  template = '%{' .. table.concat(names, '}\1%{') .. '}\1'
-  return 0
-end
-
 local function facts_one_by_one(req)
   local facts = {}
   for at = 1, #names do facts[at] = req[names[at]] or '' end
   return facts
 end
 
--- The values of `names`. 2.3 makes a table of all it knows for each of them that is read, so it is asked for all in one go;
--- 2.4 would have to take the template apart each time, which costs more.
+-- The values of `names`. 2.3 makes a table of all it knows for each of them that is read, so it is asked for all in one go,
+-- and once; 2.4 would have to take the template apart each time, which costs more.
 local function facts_of(req)
   if is_dovecot_24 then return facts_one_by_one(req) end
   local facts, count = {}, 0
@@ -110,14 +98,13 @@ local function json_text(text)
 end
 
 -- In a master passdb `user` is the master, and this the user that he wants to be; elsewhere it is empty.
-local function wanted_user(req)
-  local name = req.login_user
+local function wanted_user(facts)
+  local name = facts[2]
   return name ~= '' and name or nil
 end
 
 -- The request body. Bytes from 0x80 on pass as they are: names and passwords need not be UTF-8.
-local function question(req, password)
-  local facts = facts_of(req)
+local function question(req, facts, password)
   local user, wanted, master = facts[1], facts[2], facts[3]
   if wanted ~= '' then user, master = wanted, user end
   local json = '{"user":"' .. json_text(user) .. '"'
@@ -133,7 +120,40 @@ local function question(req, password)
   return json .. '}'
 end
 
--- Sends one request; returns the payload of a 200 and throws for everything else.
+local function check_status(status, reason)
+  if status ~= 200 then error('Homing did not answer: ' .. status .. ' ' .. (reason or ''), 0) end
+end
+
+-- What asks over a plain socket, where LuaSocket is installed and the URL is one for it (homing-socket.lua).
+local ask_by_socket, socket_headers
+
+local function open_socket()
+  local is_installed, socket = pcall(require, 'socket')
+  if not is_installed or luasocket ~= 'yes' then return end
+  ask_by_socket = assert(loadfile('/etc/dovecot/homing-socket.lua'))(socket)(url)
+  socket_headers = 'User-Agent: dovecot-' .. (is_dovecot_24 and '2.4' or '2.3') .. ' auth.lua\r\n'
+    .. 'Accept: text/x-dovecot-fields\r\nContent-Type: application/json\r\n'
+    .. (token ~= '' and 'Authorization: Bearer ' .. token .. '\r\n' or '')
+  -- For a question nothing but texts is made now: some hundred kilobytes of them may lie about.
+  if ask_by_socket then collectgarbage('incremental', 1000) end
+end
+
+-- Dovecot 2.4 hands over lua_settings, an empty table if there are none; 2.3 hands over nothing.
+function script_init(settings)
+  is_dovecot_24 = settings ~= nil
+  url = (settings and settings.url) or url
+  token = (settings and settings.token) or token
+  luasocket = (settings and settings.luasocket) or luasocket
+  for at, words in ipairs(told) do
+    names[at] = words[is_dovecot_24 and 3 or 2]
+    beginnings[at] = '"' .. words[1] .. '":"'
+  end
+  template = '%{' .. table.concat(names, '}\1%{') .. '}\1'
+  open_socket()
+  return 0
+end
+
+-- Sends one request by Dovecot's own client; returns the payload of a 200 and throws for everything else.
 local function send(what, method, path, body)
   local request = client_for(what):request({ url = url .. path, method = method })
   request:add_header('Accept', 'text/x-dovecot-fields')
@@ -148,10 +168,8 @@ local function send(what, method, path, body)
   local asked_at = os.time()
   local response = request:submit()
   local status = response:status()
-  if status ~= 200 then
-    if status >= 9000 then clients = {} end -- Dovecot's own codes: nobody answered
-    error('Homing did not answer: ' .. status .. ' ' .. (response:reason() or ''), 0)
-  end
+  if status >= 9000 then clients = {} end -- Dovecot's own codes: nobody answered
+  check_status(status, response:reason())
   local payload = response:payload()
   if body and not is_dovecot_24 and os.time() - asked_at >= 2
     and #payload < (tonumber(response:header('Content-Length')) or 0) then
@@ -208,14 +226,18 @@ local function parse(payload)
   return result, reason
 end
 
-local function put(req, path, password)
-  return parse(send('question', 'POST', path, question(req, password)))
+local function put(req, facts, path, password)
+  local body = question(req, facts, password)
+  if not ask_by_socket then return parse(send('question', 'POST', path, body)) end
+  local status, reason, payload = ask_by_socket(path, socket_headers, body, patience.question)
+  check_status(status, reason)
+  return parse(payload)
 end
 
 -- Asks and maps Homing's word to Dovecot's; a word that is not in the table is an internal failure.
 -- Returns the code and, as both versions want it, a table for OK and text for everything else.
-local function ask(req, path, password, codes, internal_failure)
-  local done, result, found = pcall(put, req, path, password)
+local function ask(req, facts, path, password, codes, internal_failure)
+  local done, result, found = pcall(put, req, facts, path, password)
   if not done then
     req:log_error(tostring(result))
     return internal_failure, 'internal failure'
@@ -229,7 +251,7 @@ local function ask(req, path, password, codes, internal_failure)
     req:log_info(result .. (found and ': ' .. found or ''))
     return code, result
   end
-  if found.user == req.user then found.user = nil end
+  if found.user == facts[1] then found.user = nil end
   return code, found
 end
 
@@ -242,9 +264,9 @@ local passdb_codes = {
   scheme_not_available = dovecot.auth.PASSDB_RESULT_SCHEME_NOT_AVAILABLE,
 }
 
-local function ask_passdb(req, path, password)
+local function ask_passdb(req, facts, path, password)
   local internal_failure = dovecot.auth.PASSDB_RESULT_INTERNAL_FAILURE
-  local code, fields = ask(req, path, password, passdb_codes, internal_failure)
+  local code, fields = ask(req, facts, path, password, passdb_codes, internal_failure)
   if code == passdb_codes.ok and fields.host and not (fields.proxy or fields.proxy_maybe) then
     -- Dovecot would let them in here, and their mail is elsewhere.
     req:log_error('Homing sent a host without proxy')
@@ -254,16 +276,17 @@ local function ask_passdb(req, path, password)
 end
 
 -- Asked here, every user would be everybody's master.
-local function is_for_masters(req)
-  if not wanted_user(req) then return false end
+local function is_for_masters(req, facts)
+  if not wanted_user(facts) then return false end
   req:log_error('a passdb with `master = yes` must use master.lua, not auth.lua')
   return true
 end
 
 function auth_password_verify(req, password)
-  if is_for_masters(req) then return dovecot.auth.PASSDB_RESULT_INTERNAL_FAILURE, 'internal failure' end
+  local facts = facts_of(req)
+  if is_for_masters(req, facts) then return dovecot.auth.PASSDB_RESULT_INTERNAL_FAILURE, 'internal failure' end
   -- Dovecot has verified a master user's password already; that one is nobody else's business.
-  local code, fields = ask_passdb(req, '/v1/passdb/verify', req.skip_password_check and '' or password)
+  local code, fields = ask_passdb(req, facts, '/v1/passdb/verify', req.skip_password_check and '' or password)
   if code == passdb_codes.ok then
     -- OK says it all. Dovecot's auth cache would keep "nopassword" and accept any password from then on.
     fields.nopassword = nil
@@ -276,8 +299,9 @@ end
 -- LMTP, doveadm, and mechanisms that Dovecot computes itself. Without a stored password to show, Dovecot wants
 -- to be told that none is needed; a mechanism that does need one then fails as "scheme not available".
 function auth_passdb_lookup(req)
-  if is_for_masters(req) then return dovecot.auth.PASSDB_RESULT_INTERNAL_FAILURE, 'internal failure' end
-  local code, fields = ask_passdb(req, '/v1/passdb/lookup')
+  local facts = facts_of(req)
+  if is_for_masters(req, facts) then return dovecot.auth.PASSDB_RESULT_INTERNAL_FAILURE, 'internal failure' end
+  local code, fields = ask_passdb(req, facts, '/v1/passdb/lookup')
   if code == passdb_codes.ok then fields.nopassword = not fields.password and 'y' or nil end
   return code, fields
 end
@@ -295,7 +319,7 @@ function auth_userdb_get_cache_key()
 end
 
 function auth_userdb_lookup(req)
-  return ask(req, '/v1/userdb/lookup', nil, {
+  return ask(req, facts_of(req), '/v1/userdb/lookup', nil, {
     ok = dovecot.auth.USERDB_RESULT_OK,
     user_unknown = dovecot.auth.USERDB_RESULT_USER_UNKNOWN,
   }, dovecot.auth.USERDB_RESULT_INTERNAL_FAILURE)
@@ -318,4 +342,4 @@ function auth_userdb_iterate()
 end
 
 -- For master.lua.
-return { ask_passdb = ask_passdb, wanted_user = wanted_user }
+return { facts_of = facts_of, ask_passdb = ask_passdb, wanted_user = wanted_user }

@@ -11,12 +11,13 @@ auth_passdb_get_cache_key, auth_userdb_get_cache_key = nil, nil
 auth_userdb_lookup, auth_userdb_iterate = nil, nil
 
 function auth_password_verify(req, password)
-  local user = homing.wanted_user(req)
+  local facts = homing.facts_of(req)
+  local user = homing.wanted_user(facts)
   if not user then
     req:log_error('master.lua is for a passdb with `master = yes`')
     return dovecot.auth.PASSDB_RESULT_INTERNAL_FAILURE, 'internal failure'
   end
-  local code, fields = homing.ask_passdb(req, '/v1/passdb/verify', password)
+  local code, fields = homing.ask_passdb(req, facts, '/v1/passdb/verify', password)
   if code ~= dovecot.auth.PASSDB_RESULT_OK then return code, fields end
   -- Whom Homing let him be is whom the next question must be about.
   local became = fields.user or user

@@ -1,20 +1,27 @@
 // A real `homing serve` with users that cost a hash or none, and the loads that are put on it.
 
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { Password } from '../../src/model/password.js'
 import { generatePassword } from '../../src/password/generate-password.js'
 import { type RunningHoming, startHoming } from '../system/homing.js'
+import type { Saturation } from './hash-saturation.js'
 import { type HttpAnswer, HttpCaller } from './http-caller.js'
 import { type OwnCpuMs, threadCpu } from './quiet.js'
 
 export const SECRET = 'correct horse battery staple'
 const CROWD = 2000
+const SATURATION = fileURLToPath(new URL('hash-saturation.js', import.meta.url))
 /** Logins under way that keep every hash thread busy. */
 const IN_FLIGHT = 16
 
 export interface HashLoadSite {
   readonly homing: RunningHoming
   readonly caller: HttpCaller
+  /** Keeps every hash thread busy from another process, between its begin and its end. */
+  readonly saturation: { begin(): void; end(): Promise<Saturation> }
   readonly cpu: () => CpuParts
   /** All of it. */
   readonly cpuMs: OwnCpuMs
@@ -50,17 +57,28 @@ export async function startSite(rounds: number, config = ''): Promise<HashLoadSi
     ],
   })
   const caller = new HttpCaller(homing.url, homing.token)
+  const saturating = fork(SATURATION, [homing.url, homing.token])
+  const saturation: HashLoadSite['saturation'] = {
+    begin: () => void saturating.send('begin'),
+    end: async () => {
+      saturating.send('end')
+      const [done] = await once(saturating, 'message')
+      return done as Saturation
+    },
+  }
   const close = async () => {
+    saturating.disconnect()
     caller.close()
     await homing.close()
   }
   const cpu = (): CpuParts => {
     const { niceMs, otherMs } = threadCpu(homing.pid ?? process.pid)
     const { user, system } = process.cpuUsage()
-    return { hashThreads: niceMs, service: otherMs, loadGenerator: (user + system) / 1000 }
+    const loadGenerator = (user + system) / 1000 + threadCpu(saturating.pid ?? process.pid).otherMs
+    return { hashThreads: niceMs, service: otherMs, loadGenerator }
   }
   const cpuMs = () => Object.values(cpu()).reduce((sum, ms) => sum + ms, 0)
-  return { homing, caller, cpu, cpuMs, close }
+  return { homing, caller, saturation, cpu, cpuMs, close }
 }
 
 async function newHash(scheme: string, rounds?: number): Promise<string> {
@@ -71,10 +89,13 @@ async function newHash(scheme: string, rounds?: number): Promise<string> {
 
 const REFUSED_PAUSE_MS = 100
 
+/** Whoever asks needs no more of a site than this. */
+type Asked = Pick<HashLoadSite, 'caller'>
+
 let passwords = 0
 
 /** A login that costs a hash: of another user than the last, and of a password that nobody else gives, so that none is shared. */
-export const slowLogin = ({ caller }: HashLoadSite): Promise<HttpAnswer> =>
+export const slowLogin = ({ caller }: Asked): Promise<HttpAnswer> =>
   caller.ask('/v1/passdb/verify', {
     user: `crypted${passwords % CROWD}@load.test`,
     password: `wrong ${passwords++}`.padEnd(SECRET.length),
@@ -123,7 +144,7 @@ export async function closedLoop(
 }
 
 /** Keeps every hash thread busy until `end`. */
-export function saturate(site: HashLoadSite, inFlight = IN_FLIGHT) {
+export function saturate(site: Asked, inFlight = IN_FLIGHT) {
   let isOver = false
   const startedAt = performance.now()
   const answers = closedLoop(

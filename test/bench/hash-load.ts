@@ -67,13 +67,11 @@ export async function measureNeighbours(
   await warmUp(site, warmUpMs)
   const both = async () => {
     const idle = await part()
-    const load = saturate(site)
+    site.saturation.begin()
     await sleep(100)
     const saturated = await part()
-    const { answers, ms } = await load.end()
-    // On a machine that others keep busy some wait too long.
-    const done = answers.filter(({ status }) => status === 200)
-    return { idle, saturated, slowPerSecond: (1000 * answered(done, 'password_mismatch')) / ms }
+    const { done, ms } = await site.saturation.end()
+    return { idle, saturated, slowPerSecond: (1000 * done) / ms }
   }
   const measured: Quiet<Awaited<ReturnType<typeof both>>>[] = []
   for (let n = 0; n < parts; n++) measured.push(await quietly(deadline, site.cpuMs, both))

@@ -1,3 +1,3 @@
 import { testAuthLua } from './auth-lua.suite.js'
 
-testAuthLua('2.3')
+testAuthLua('2.3', "Dovecot's own client")

@@ -1,3 +1,3 @@
 import { testAuthLua } from './auth-lua.suite.js'
 
-testAuthLua('2.4')
+testAuthLua('2.4', "Dovecot's own client")

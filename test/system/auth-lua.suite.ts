@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { badAnswers } from './bad-answers.js'
+import { badAnswers, smuggledAnswers } from './bad-answers.js'
 import { createAuthority } from './certificates.js'
 import { type RunningDovecot, startDovecot } from './dovecot.js'
 import { imapAnswer } from './mail-clients.js'
@@ -23,8 +23,8 @@ const ok = (...fields: string[]) => reply(200, 'result=ok', ...fields)
 const TEMPORARY = /^NO \[UNAVAILABLE\] Temporary authentication failure/
 const REFUSED = 'NO [AUTHENTICATIONFAILED] Authentication failed.'
 
-export function testAuthLua(major: '2.3' | '2.4'): void {
-  t.test(`auth.lua on Dovecot ${major}`, async t => {
+export function testAuthLua(major: '2.3' | '2.4', client: 'LuaSocket' | "Dovecot's own client"): void {
+  t.test(`auth.lua on Dovecot ${major}, asking by ${client}`, async t => {
     if (!needs(t, `dovecot-${major}`)) return
     const installation = findDovecot(`dovecot-${major}`)
     if (!installation) return
@@ -37,7 +37,7 @@ export function testAuthLua(major: '2.3' | '2.4'): void {
     const dovecot = await startDovecot({
       installation,
       role: 'proxy',
-      service: { url: service.url, token: 'open-sesame' },
+      service: { url: service.url, token: 'open-sesame', withoutLuaSocket: client !== 'LuaSocket' },
       certificate,
       caFile: authority.caFile,
       site: masterUsers[major],
@@ -53,7 +53,10 @@ export function testAuthLua(major: '2.3' | '2.4'): void {
     await t.test('a storm of logins right after the start is answered', t => stormAtStart(t, run))
     await t.test('Homing is told who wants in, from where and how', t => asksEverything(t, run, major))
     await t.test('each refusal reads as what it is', t => refusals(t, run))
-    await t.test('whatever is no sound answer is a temporary failure', t => unsound(t, run))
+    await t.test('whatever is no sound answer is a temporary failure', t =>
+      unsound(t, run, client === 'LuaSocket' ? { ...badAnswers, ...smuggledAnswers } : badAnswers),
+    )
+    await t.test('an answer may come in pieces', t => pieces(t, run))
     await t.test('a service that is down is a temporary failure until it is back', t => outage(t, run))
     await t.test('a right password vouches for no other one', t => verifyAndCache(t, run))
     await t.test('an answer for one protocol is none for another', t => cacheByProtocol(t, run))
@@ -64,7 +67,7 @@ export function testAuthLua(major: '2.3' | '2.4'): void {
   })
 
   t.test(`the Lua files of ${major} are the same as the other version's`, async t => {
-    for (const name of ['auth.lua', 'master.lua']) {
+    for (const name of ['auth.lua', 'master.lua', 'homing-socket.lua']) {
       const text = (version: string) =>
         readFile(join(import.meta.dirname, `../../../deploy/dovecot-${version}/${name}`), 'utf8')
       t.equal(await text('2.3'), await text('2.4'))
@@ -172,17 +175,19 @@ async function refusals(t: Test, { dovecot, service, login }: Run): Promise<void
   }
 }
 
-async function unsound(t: Test, { dovecot, service, login, questionsOf }: Run): Promise<void> {
+async function unsound(
+  t: Test,
+  { dovecot, service, login, questionsOf }: Run,
+  bad: Readonly<Record<string, Answer>>,
+): Promise<void> {
   service.answer = (question, response, socket) => {
     const user = String(question.json?.user)
-    const answer = Object.hasOwn(badAnswers, user) ? badAnswers[user] : undefined
+    const answer = Object.hasOwn(bad, user) ? bad[user] : undefined
     answer?.(question, response, socket)
   }
   const started = performance.now()
   const mark = await dovecot.logMark()
-  const answers = await Promise.all(
-    Object.keys(badAnswers).map(async name => [name, await login(name)] as const),
-  )
+  const answers = await Promise.all(Object.keys(bad).map(async name => [name, await login(name)] as const))
   for (const [name, answer] of answers) {
     t.match(answer, TEMPORARY, name)
     t.ok(questionsOf(name).length > 0, `${name}: the service was asked`)
@@ -195,6 +200,38 @@ async function unsound(t: Test, { dovecot, service, login, questionsOf }: Run): 
   service.answer = reply(200, 'result=password_mismatch', 'user=x')
   const after = await Promise.all(Array.from({ length: 16 }, () => login('after-all-that')))
   for (const answer of after) t.equal(answer, REFUSED, 'no worker was lost')
+}
+
+async function pieces(t: Test, { service, login, questionsOf }: Run): Promise<void> {
+  const line = 'result=pass_expired\tuser=x\n'
+  const answers: Readonly<Record<string, Answer>> = {
+    'in chunks': (_question, response) => {
+      response.writeHead(200, { 'transfer-encoding': 'chunked' })
+      response.write(line.slice(0, 9))
+      setTimeout(() => response.end(line.slice(9)), 50)
+    },
+    'byte by byte': async (_question, _response, socket) => {
+      for (const byte of `HTTP/1.1 200 OK\r\nContent-Length: ${line.length}\r\n\r\n${line}`) {
+        socket.write(byte)
+        await sleep(1)
+      }
+      socket.end()
+    },
+    'after an interim one': (_question, _response, socket) =>
+      socket.end(
+        `HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: ${line.length}\r\n\r\n${line}`,
+      ),
+    'on a connection that is closed then': (_question, response) => {
+      response.writeHead(200, { connection: 'close', 'content-length': line.length })
+      response.end(line)
+    },
+  }
+  for (const [name, answer] of Object.entries(answers)) {
+    service.answer = answer
+    const user = `${name.replaceAll(' ', '-')}@example.org`
+    t.match(await login(user), /^NO \[EXPIRED\]/, name)
+    t.equal(questionsOf(user).length, 1, `${name}: asked once`)
+  }
 }
 
 async function outage(t: Test, { service, login }: Run): Promise<void> {

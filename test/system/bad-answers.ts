@@ -52,3 +52,42 @@ export const badAnswers: Readonly<Record<string, Answer>> = {
   'half-an-answer-and-silence': (_question, _response, socket) =>
     socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nresult=ok\tuser=u'),
 }
+
+const raw =
+  (...lines: string[]): Answer =>
+  (_question, _response, socket) =>
+    socket.write(lines.join('\r\n'))
+const line = 'result=ok\tuser=u\n'
+
+/** What a proxy between might make of an answer, or somebody who can put bytes into one. Dovecot's own client takes some of it. */
+export const smuggledAnswers: Readonly<Record<string, Answer>> = {
+  'two-lengths': raw('HTTP/1.1 200 OK', `Content-Length: ${line.length}`, 'Content-Length: 3', '', line),
+  'length-and-chunks': raw(
+    'HTTP/1.1 200 OK',
+    `Content-Length: ${line.length}`,
+    'Transfer-Encoding: chunked',
+    '',
+    line,
+  ),
+  'two-answers': raw(
+    'HTTP/1.1 200 OK',
+    `Content-Length: ${line.length}`,
+    '',
+    `${line}HTTP/1.1 200 OK`,
+    `Content-Length: ${line.length}`,
+    '',
+    line,
+  ),
+  'length-of-no-number': raw('HTTP/1.1 200 OK', 'Content-Length: 0x12', '', line),
+  'chunk-of-no-number': raw('HTTP/1.1 200 OK', 'Transfer-Encoding: chunked', '', 'x', line),
+  'another-coding': raw('HTTP/1.1 200 OK', 'Transfer-Encoding: gzip, chunked', '', '12', line, '0', '', ''),
+  'http-2': raw('HTTP/2 200', `Content-Length: ${line.length}`, '', line),
+  'endless-head': (_question, _response, socket) => {
+    const more = () => {
+      while (!socket.destroyed && socket.write(`X: ${'x'.repeat(65_536)}\r\n`)) {}
+    }
+    socket.on('drain', more)
+    socket.write('HTTP/1.1 200 OK\r\n')
+    more()
+  },
+}

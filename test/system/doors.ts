@@ -17,6 +17,8 @@ export interface AskedService {
   readonly token?: string
   /** Where its unix sockets are: `dict.sock`, `http.sock`. */
   readonly socketFolder?: string
+  /** Dovecot's own HTTP client asks, also where LuaSocket is installed. */
+  readonly withoutLuaSocket?: boolean
 }
 
 /** The same file with this door included instead of the one that is. */
@@ -35,8 +37,8 @@ const variants: Readonly<Partial<Record<Door, { of: Door; from: RegExp; to: stri
 }
 
 /** A file of deploy/dovecot-2.3 with address and token of Homing in it, if it is one of those that hold them. */
-export function withSiteValues(name: string, text: string, { url, token }: AskedService): string {
-  const lines = siteLines[name]?.(url, token)
+export function withSiteValues(name: string, text: string, service: AskedService): string {
+  const lines = siteLines[name]?.(service)
   if (lines === undefined) return text
   const rewritten = text.split('\n').map(line => {
     const begins = Object.keys(lines).find(start => line.startsWith(start))
@@ -45,21 +47,27 @@ export function withSiteValues(name: string, text: string, { url, token }: Asked
   return rewritten.join('\n')
 }
 
-type SiteLines = (url: string, token: string | undefined) => Readonly<Record<string, string>>
+type SiteLines = (service: AskedService) => Readonly<Record<string, string>>
 
 /** File → how a line begins → what follows on it. */
 const siteLines: Readonly<Record<string, SiteLines>> = {
-  'auth.lua': (url, token) => ({ "local url = '": `${url}'`, "local token = '": `${token ?? ''}'` }),
-  'oauth2.conf.ext': (url, token) => ({
+  'auth.lua': ({ url, token = '', withoutLuaSocket }) => ({
+    "local url = '": `${url}'`,
+    "local token = '": `${token}'`,
+    ...(withoutLuaSocket && { "local luasocket = '": "no'" }),
+  }),
+  'oauth2.conf.ext': ({ url, token }) => ({
     'grant_url = ': `${url}/oauth2/token`,
     'client_secret = ': token || 'none',
   }),
 }
 
 /** The same for 2.4, which has them in site.conf. */
-export function siteValues({ url, token }: AskedService): string {
+export function siteValues({ url, token, withoutLuaSocket }: AskedService): string {
   return [
-    `lua_settings {\n  url = ${url}\n  token = ${token ?? ''}\n}`,
+    `lua_settings {\n  url = ${url}\n  token = ${token ?? ''}`,
+    ...(withoutLuaSocket ? ['  luasocket = no'] : []),
+    '}',
     'oauth2 {\n  introspection_mode = post\n  client_id = dovecot',
     `  grant_url = ${url}/oauth2/token\n  introspection_url = ${url}/oauth2/introspect`,
     `  client_secret = ${token || 'none'}\n}\n`,

@@ -66,15 +66,19 @@ export async function startScriptedService(answer: Answer): Promise<ScriptedServ
 /** A reply line as Homing writes it. */
 export function reply(status: number, ...fields: string[]): Answer {
   return (_question, response) => {
-    response.writeHead(status, { 'content-type': 'text/x-dovecot-fields' })
-    response.end(`${fields.join('\t')}\n`)
+    const line = `${fields.join('\t')}\n`
+    response.writeHead(status, {
+      'content-type': 'text/x-dovecot-fields',
+      'content-length': Buffer.byteLength(line),
+    })
+    response.end(line)
   }
 }
 
 /** Any body with status 200. */
 export function body(text: string): Answer {
   return (_question, response) => {
-    response.writeHead(200, { 'content-type': 'text/x-dovecot-fields' })
+    response.writeHead(200, { 'content-type': 'text/x-dovecot-fields', 'content-length': text.length })
     response.end(Buffer.from(text, 'latin1'))
   }
 }

@@ -152,7 +152,7 @@ t.test('setup.sh puts the site’s values into the files of Dovecot', async t =>
   t.teardown(made.remove)
   const token = (await readFile(join(made.folder, 'homing/api_token'), 'utf8')).trim()
   const lua = await readFile(join(made.folder, 'proxy/auth.lua'), 'utf8')
-  t.match(lua, `local url = 'http://haproxy:8090'\nlocal token = '${token}'`)
+  t.match(lua, `local url = 'http://172.28.53.8:8090'\nlocal token = '${token}'`)
   const site = await readFile(join(made.folder, 'backend2/site.conf'), 'utf8')
   t.match(site, `lua_settings {\n  url = http://homing-backends:8080\n  token = ${token}\n}`)
   t.match(site, `\nlogin_trusted_networks = ${addressOf('proxy')}\n`)

@@ -1,0 +1,3 @@
+import { testAuthLua } from './auth-lua.suite.js'
+
+testAuthLua('2.3', 'LuaSocket')
