@@ -3,7 +3,7 @@
 // Dovecot compares the password itself, whatever we say: so every value of a passdb key holds a hash, of the right
 // password or of none. There is no word for a mismatch, and `N` reads as "no such user".
 
-import { createHash, randomBytes } from 'node:crypto'
+import { hash, randomFillSync } from 'node:crypto'
 import type { Auth } from '../../auth/auth.js'
 import type { AuthOutcome } from '../../auth/auth-outcome.js'
 import type { ExtraFields } from '../../model/extra-fields.js'
@@ -59,9 +59,24 @@ const mismatch: DictReply = {
 
 /** Of the password that was right: another one does not match it, wherever Dovecot keeps it. */
 function hashOf(password: Buffer): string {
-  const salt = randomBytes(8)
-  const digest = createHash('sha256').update(password).update(salt).digest()
+  const salt = newSalt()
+  const digest = hash('sha256', Buffer.concat([password, salt]), 'buffer')
   return `{SSHA256}${Buffer.concat([digest, salt]).toString('base64')}`
+}
+
+const SALT_BYTES = 8
+/** Random bytes are dear by the piece. */
+const salts = Buffer.alloc(512 * SALT_BYTES)
+let nextSalt = salts.length
+
+/** Never the same twice. It is overwritten by a later one: copy it. */
+function newSalt(): Buffer {
+  if (nextSalt === salts.length) {
+    randomFillSync(salts)
+    nextSalt = 0
+  }
+  nextSalt += SALT_BYTES
+  return salts.subarray(nextSalt - SALT_BYTES, nextSalt)
 }
 
 /** The reply to everything that is no `ok`; a mismatch is none here, since no password was compared. */

@@ -53,7 +53,11 @@ export function createDictConnection(
       unsent += text
       if (isFlushing) return
       isFlushing = true
-      setImmediate(flush)
+      // After all that is answered at once: what came in one piece goes out in one.
+      process.nextTick(flush)
+    },
+    announce(text) {
+      unsent += text
     },
     get isFull() {
       return unreadBytes() > UNREAD_MOST_BYTES
@@ -65,7 +69,7 @@ export function createDictConnection(
     end(why) {
       if (why !== undefined) warn(`dict: a peer was sent away: ${why}`)
       isEnding = true
-      setImmediate(flush)
+      process.nextTick(flush)
     },
   }
   const session = createDictSession({ engine, output, now: Date.now, reportBug })

@@ -18,6 +18,8 @@ import {
 /** Where answers go. */
 export interface DictOutput {
   send(text: string): void
+  /** The same for what nobody waits for: it goes out with what is sent next. */
+  announce(text: string): void
   /** Whether so much waits for the peer to read it that nothing more should be made. */
   readonly isFull: boolean
   /** Resolves once it is not full any more, with false when the peer has gone. */
@@ -118,11 +120,11 @@ export function createDictSession({ engine, output, now, reportBug }: DictSessio
     else if (parsed.kind === 'broken') refuse(parsed.why)
   }
 
-  /** The client is told at once that the command was taken, if it knows ids. */
+  /** The client is told that the command was taken, if it knows ids: before its answer, and early enough with it. */
   function begin(isList = false): Waiting {
     const one: Waiting = { id: hello?.isAsync ? ++lastId : 0, startedAtMs: now(), isList }
     waiting.add(one)
-    if (one.id > 0) output.send(`*${one.id}\n`)
+    if (one.id > 0) output.announce(`*${one.id}\n`)
     return one
   }
 

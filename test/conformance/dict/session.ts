@@ -32,6 +32,9 @@ export function talk(
     send: text => {
       sent += text
     },
+    announce: text => {
+      sent += text
+    },
     isFull: false,
     room: async () => true,
     end: (why = '') => {
