@@ -44,7 +44,10 @@ t.test('answers with ids come as they are found, others in the order of the ques
 t.test('the answer comes with the times of its question', async t => {
   let ms = 1_795_471_436_001
   const sent: string[] = []
-  const { session } = talk(authWith(), { now: () => ms++, output: { send: text => void sent.push(text), announce: text => void sent.push(text) } })
+  const { session } = talk(authWith(), {
+    now: () => ms++,
+    output: { send: text => void sent.push(text), announce: text => void sent.push(text) },
+  })
   session.take(WITH_IDS)
   session.take('Lshared/passdb/a\ta')
   await tick()
