@@ -32,6 +32,7 @@ const packages = [
   'nginx-light',
   'fail2ban',
   'nftables',
+  'systemd',
 ]
 
 /** The Debian that has this Dovecot. */

@@ -6,6 +6,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { commandLine } from './command-line.js'
+import { skipWithout } from './parts.js'
 
 const { folder, program, run, homing, withInput, environment, running } = commandLine(t)
 
@@ -203,11 +204,10 @@ t.test(
 )
 
 const hasScript = spawnSync('script', ['--version']).status === 0
-const isRequired = (process.env.REQUIRE ?? '').split(/[\s,]+/).includes('all')
 
 t.test(
   'at a terminal the password is asked for and not shown',
-  { skip: hasScript || isRequired ? false : 'needs script(1), of util-linux' },
+  { skip: skipWithout('script', hasScript, 'needs script(1), of util-linux') },
   async t => {
     const command = `'${process.execPath}' '${program}' auth test john@example.org`
     const { output, code } = await atTerminal(command, [['Password: ', 's3crex\x7ft\r']])

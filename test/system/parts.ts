@@ -47,6 +47,11 @@ export function needs(t: Test, ...wanted: Part[]): boolean {
   return false
 }
 
+/** A tap `skip`: the reason where something is missing, unless REQUIRE is `all` or names it: then the test runs, and fails. */
+export function skipWithout(part: string, isThere: boolean, reason: string): string | false {
+  return isThere || isRequired(part) ? false : reason
+}
+
 const installHint =
   process.getuid?.() === 0
     ? 'run `node test/install-parts.mjs` on Debian'
@@ -63,7 +68,7 @@ const howToGet: Readonly<Record<Part, string>> = {
   promtool: `${installHint}, or put promtool of Prometheus in PATH`,
 }
 
-function isRequired(part: Part): boolean {
+function isRequired(part: string): boolean {
   const required = (process.env.REQUIRE ?? '').split(/[\s,]+/)
   return required.includes('all') || required.includes(part)
 }

@@ -7,10 +7,11 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { startHoming } from './homing.js'
+import { skipWithout } from './parts.js'
 
 const isThere = (program: string): boolean => spawnSync(program, ['--version']).status === 0
 const missing = ['systemd-notify', 'perl'].find(program => !isThere(program))
-const skip = missing === undefined ? false : `${missing} is missing: install systemd and perl`
+const skip = skipWithout('systemd', missing === undefined, `${missing} is missing: install systemd and perl`)
 
 /** A line for each datagram. BARRIER=1 comes with a descriptor whose end tells systemd-notify that all was read. */
 const listener = `

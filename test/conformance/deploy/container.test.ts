@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { programSchema } from '../../../src/config/program-schema.js'
 import { freePorts } from '../../system/free-ports.js'
+import { skipWithout } from '../../system/parts.js'
 import { readDockerfile } from './dockerfile.js'
 
 const root = join(import.meta.dirname, '../../../..')
@@ -60,7 +61,7 @@ t.test('what it copies is in the context that .dockerignore leaves', async t => 
 })
 
 const isRoot = process.getuid?.() === 0
-const skip = isRoot ? false : 'only root can become the image’s user'
+const skip = skipWithout('root', isRoot, 'only root can become the image’s user')
 
 t.test(
   'with these files alone it serves as that user, who can write nowhere but to /data',

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
+import { skipWithout } from '../../system/parts.js'
 import { canFirewall, openPorts } from './firewalled-machine.js'
 
 const root = join(import.meta.dirname, '../../../..')
@@ -17,9 +18,7 @@ const of = (...chosen: string[]): string =>
 const isRoot = process.getuid?.() === 0
 const isThere = spawnSync('nft', ['--version']).status === 0
 // What is required and missing here is a failure, and says so by itself.
-const isRequired = (process.env.REQUIRE ?? '').split(/[\s,]+/).some(word => word === 'all' || word === 'nft')
-const skip =
-  isRequired || (isRoot && isThere) ? false : 'nft is missing, or this is not root: install nftables'
+const skip = skipWithout('nft', isRoot && isThere, 'nft is missing, or this is not root: install nftables')
 
 t.test(
   'nft takes it as it stands, for every kind of machine, and for one that is all of them',
@@ -92,7 +91,7 @@ const machines: Readonly<Record<string, readonly (readonly [readonly string[], r
   ],
 }
 
-const skipReal = skip || (isRequired || canFirewall() ? false : 'network namespaces cannot be made here')
+const skipReal = skip || skipWithout('nft', canFirewall(), 'network namespaces cannot be made here')
 
 for (const [role, expected] of Object.entries(machines)) {
   t.test(`packets: what ${role} opens, and to whom, over IPv4 and IPv6`, { skip: skipReal }, async t => {

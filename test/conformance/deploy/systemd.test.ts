@@ -7,12 +7,13 @@ import { join } from 'node:path'
 import t from 'tap'
 import { type LoadedConfig, loadConfig } from '../../../src/config/load-config.js'
 import { programSchema } from '../../../src/config/program-schema.js'
+import { skipWithout } from '../../system/parts.js'
 
 const root = join(import.meta.dirname, '../../../..')
 const file = join(root, 'deploy/systemd/homing.service')
 const unit = await readFile(file, 'utf8')
 const isThere = spawnSync('systemd-analyze', ['--version']).status === 0
-const skip = isThere ? false : 'systemd-analyze is missing: install systemd'
+const skip = skipWithout('systemd', isThere, 'systemd-analyze is missing: install systemd')
 
 /** All values of a directive, also where it stands behind a #. */
 const valuesOf = (name: string): string[] =>
