@@ -72,7 +72,8 @@ local function read_payload(reader, head, from)
   return reader.sub(from, ends), ends
 end
 
--- Returns status, reason, payload, and whether the connection can be kept; throws what is no whole and sound answer.
+-- Returns whether the connection can be kept, then status, reason, payload and the seconds of Retry-After, if it says so;
+-- throws what is no whole and sound answer.
 local function read_answer(link, give_up_at)
   local reader = reader_of(link, give_up_at)
   local head_ends, status, reason
@@ -87,7 +88,8 @@ local function read_answer(link, give_up_at)
   local head = reader.sub(from, head_ends + 1):lower()
   local payload, ends = read_payload(reader, head, head_ends + 4)
   if #reader.text > ends then error('more than was asked for', 0) end
-  return tonumber(status), reason, payload, header(head, 'connection') ~= 'close'
+  local again_after = tonumber((header(head, 'retry-after') or ''):match('^%d+$'))
+  return header(head, 'connection') ~= 'close', tonumber(status), reason, payload, again_after
 end
 
 -- What asks at this URL, or nil if it is none for this: ask(path, headers, body, patience). It returns status, reason and
@@ -130,17 +132,18 @@ return function(url)
     return read_answer(link, give_up_at)
   end
 
-  -- Returns whether there was an answer; then status, reason and payload, or else the reason alone.
+  -- Returns whether there was an answer; then status, reason, payload and seconds, or else the reason alone.
   local function try(request, give_up_at)
     local link = take_kept()
-    local done, status, reason, payload, is_kept
+    local done, is_kept, status, reason, payload, again_after
     if not link then
       done, link = pcall(connect)
       if not done then return false, link end
     end
-    done, status, reason, payload, is_kept = pcall(exchange, link, request, give_up_at)
+    done, is_kept, status, reason, payload, again_after = pcall(exchange, link, request, give_up_at)
     if done and is_kept then kept = link else link:close() end
-    return done, status, reason, payload
+    if not done then return false, is_kept end
+    return true, status, reason, payload, again_after
   end
 
   return function(path, headers, body, patience)
@@ -150,12 +153,21 @@ return function(url)
     local over_at = now + patience.all / 1000
     local problem
     -- A connection that was kept may be closed just now: that one is no try.
-    for _ = kept and 0 or 1, 2 do
-      local is_answered, status, reason, payload = try(request, math.min(over_at, now + patience.once / 1000))
-      if is_answered then return status, reason, payload end
-      problem = status
+    for attempt = kept and 0 or 1, 2 do
+      local give_up_at = math.min(over_at, now + patience.once / 1000)
+      local is_answered, status, reason, payload, again_after = try(request, give_up_at)
       now = socket.gettime()
-      if now >= over_at then break end
+      if is_answered then
+        -- Homing says when to come again where that is worth it: a hash that took too long is computed by then.
+        if status ~= 503 or not again_after or attempt == 2 or now + again_after >= over_at then
+          return status, reason, payload
+        end
+        socket.sleep(again_after)
+        now = socket.gettime()
+      else
+        problem = status
+        if now >= over_at then break end
+      end
     end
     return NO_ANSWER, problem
   end
