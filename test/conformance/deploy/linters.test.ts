@@ -8,6 +8,13 @@ import t from 'tap'
 
 const deploy = join(import.meta.dirname, '../../../../deploy')
 
+/** One of its remarks, as far as it is shown; its own types cannot be resolved from a module. */
+interface Remark {
+  readonly line: number
+  readonly rule: string
+  readonly message: string
+}
+
 /** What is a matter of taste. `no-build-and-image`: with both, `image` names what was built. */
 const taste = [
   'no-build-and-image',
@@ -25,7 +32,7 @@ t.test('compose.yaml fits the schema of Compose files', async t => {
   const [result] = linter.lintFiles([join(deploy, 'compose/compose.yaml')], false)
   t.ok(result, 'it was read')
   t.same(
-    result?.messages.map(({ line, rule, message }) => `${line} ${rule}: ${message}`),
+    result?.messages.map(({ line, rule, message }: Remark) => `${line} ${rule}: ${message}`),
     [],
   )
 })
