@@ -64,9 +64,9 @@ dovecot() { # HOST VERSION MAIN URL
     "$folder/site.conf"
   # In a container the log is its output.
   printf 'log_path = /dev/stderr\n' >>"$folder/site.conf"
-  # Its auth-workers run without root, and read auth.lua.
+  # Its auth-workers run without root, and read the Lua files.
   chmod 755 "$folder"
-  chmod 644 "$folder/ca.pem"
+  chmod 644 "$folder/ca.pem" "$folder/master.lua" "$folder/homing-socket.lua"
   if id dovecot >/dev/null 2>&1; then chgrp dovecot "$folder/auth.lua" && chmod 640 "$folder/auth.lua"; fi
 }
 

@@ -130,7 +130,12 @@ local ask_by_socket, socket_headers
 local function open_socket()
   local is_installed, socket = pcall(require, 'socket')
   if not is_installed or luasocket ~= 'yes' then return end
-  ask_by_socket = assert(loadfile('/etc/dovecot/homing-socket.lua'))(socket)(url)
+  local load, problem = loadfile('/etc/dovecot/homing-socket.lua')
+  if not load then
+    dovecot.i_warning('auth.lua asks by Dovecot\'s own HTTP client, though LuaSocket is installed: ' .. problem)
+    return
+  end
+  ask_by_socket = load(socket)(url)
   socket_headers = 'User-Agent: dovecot-' .. (is_dovecot_24 and '2.4' or '2.3') .. ' auth.lua\r\n'
     .. 'Accept: text/x-dovecot-fields\r\nContent-Type: application/json\r\n'
     .. (token ~= '' and 'Authorization: Bearer ' .. token .. '\r\n' or '')

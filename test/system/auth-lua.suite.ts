@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { badAnswers, smuggledAnswers } from './bad-answers.js'
 import { createAuthority } from './certificates.js'
-import { type RunningDovecot, startDovecot } from './dovecot.js'
+import { type DovecotOptions, type RunningDovecot, startDovecot } from './dovecot.js'
 import { imapAnswer } from './mail-clients.js'
 import { findDovecot, needs } from './parts.js'
 import {
@@ -34,14 +34,15 @@ export function testAuthLua(major: '2.3' | '2.4', client: 'LuaSocket' | "Dovecot
     const certificate = await authority.issue('server', 'DNS:localhost')
     const service = await startScriptedService(ok('user=nobody'))
     t.teardown(() => service.stop())
-    const dovecot = await startDovecot({
+    const options: DovecotOptions = {
       installation,
       role: 'proxy',
       service: { url: service.url, token: 'open-sesame', withoutLuaSocket: client !== 'LuaSocket' },
       certificate,
       caFile: authority.caFile,
       site: masterUsers[major],
-    })
+    }
+    const dovecot = await startDovecot(options)
     t.teardown(() => dovecot.stop())
 
     const imaps = { port: dovecot.ports.imaps, caFile: authority.caFile }
@@ -64,6 +65,11 @@ export function testAuthLua(major: '2.3' | '2.4', client: 'LuaSocket' | "Dovecot
     await t.test('a master user has proved who he is already', t => masterLogin(t, run))
     await t.test('the userdb says whose mail is read as whom', t => userdb(t, run))
     await t.test('half a list of users is no list', t => iteration(t, run))
+    if (client === 'LuaSocket') {
+      await t.test('where homing-socket.lua is missing Dovecot’s own client asks', t =>
+        fileIsMissing(t, service, options),
+      )
+    }
   })
 
   t.test(`the Lua files of ${major} are the same as the other version's`, async t => {
@@ -395,4 +401,15 @@ async function iteration(t: Test, { dovecot, service }: Run): Promise<void> {
   for (const [name, answer] of Object.entries(broken)) {
     t.match(await list(answer), { code: 75, stdout: '' }, name)
   }
+}
+
+async function fileIsMissing(t: Test, service: ScriptedService, options: DovecotOptions): Promise<void> {
+  const dovecot = await startDovecot({ ...options, without: ['homing-socket.lua'] })
+  t.teardown(() => dovecot.stop())
+  service.answer = reply(200, 'result=password_mismatch', 'user=x')
+  const imaps = { port: dovecot.ports.imaps, caFile: options.caFile }
+  t.equal(await imapAnswer(imaps, { user: 'missing@example.org', password: 'p' }), REFUSED)
+  await dovecot.waitForLog(
+    /asks by Dovecot's own HTTP client, though LuaSocket is installed: .*homing-socket\.lua/,
+  )
 }

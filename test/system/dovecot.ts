@@ -37,6 +37,8 @@ export interface DovecotOptions {
   readonly door?: Door
   /** With `masters.conf`. */
   readonly masters?: boolean
+  /** Files of deploy/ that were forgotten. */
+  readonly without?: readonly string[]
   readonly service: AskedService
   readonly certificate: Certificate
   /** Who may have signed the backends' certificates. */
@@ -149,6 +151,7 @@ async function layFiles(
 
   const from = join(deployFolder, `dovecot-${major}`)
   for (const name of await readdir(from)) {
+    if (options.without?.includes(name)) continue
     const configuration = withDoor(await readFile(join(from, name), 'utf8'), options.door ?? 'lua')
     const text = options.masters ? configuration.replace(/^#(!include masters)/m, '$1') : configuration
     const inPlace = inItsPlace(text, join(inside, 'etc'), options.service.socketFolder)

@@ -158,6 +158,10 @@ t.test('setup.sh puts the site’s values into the files of Dovecot', async t =>
   t.match(site, `\nlogin_trusted_networks = ${addressOf('proxy')}\n`)
   t.match(site, 'ssl_server_cert_file = /etc/dovecot/backend2.pem')
   for (const host of ['proxy', 'backend1', 'backend2']) {
+    for (const name of ['master.lua', 'homing-socket.lua']) {
+      const { mode } = await stat(join(made.folder, host, name))
+      t.equal(mode & 0o777, 0o644, `auth-workers of ${host}, who are not root, can read ${name}`)
+    }
     const main = await readFile(join(made.folder, host, 'site.conf'), 'utf8')
     t.notMatch(main, /example\.com/, `${host} has no value of the example left`)
   }
