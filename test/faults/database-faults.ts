@@ -7,6 +7,7 @@ import type { LinkFault } from '../system/faulty-link.js'
 import { follow, replicated } from '../system/replication.js'
 import { all, atMost, cached, cachedGoOn, claim, type Fault, p99, recovers, share } from './fault.js'
 import { descriptorsOf, type Site } from './site.js'
+import { untilSettled } from './truth.js'
 
 /** Dovecot's policy client gives up after two seconds; so much is ours. */
 const BUDGET_MS = 1500
@@ -31,7 +32,9 @@ const atTheStart: Fault = {
   },
   heal: async site => {
     await Promise.all(both(site).map(server => server.start()))
-    // A copy that has only just started has nobody in its cache, and the next fault asks who is.
+    // A copy that has only just started has nobody in its cache, and the next fault asks who is. What it knew before its first
+    // look at the changes it has forgotten by then.
+    await untilSettled()
     const [copy] = site.topology.copies
     if (copy) await site.warmUp(copy)
   },
