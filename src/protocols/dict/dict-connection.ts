@@ -103,7 +103,7 @@ export function createDictConnection(
       if (!session.hasGreeted && nowMs - acceptedAtMs > GREETING_MS) return sendAway('no greeting came')
       if (lineBeganAtMs > 0 && nowMs - lineBeganAtMs > STALL_MS) return sendAway('a line did not end')
       const read = socket.bytesWritten - socket.writableLength
-      if (unreadBytes() === 0 || read !== readByPeer) stalledSinceMs = undefined
+      if (socket.writableLength === 0 || read !== readByPeer) stalledSinceMs = undefined
       else stalledSinceMs ??= nowMs
       readByPeer = read
       if (stalledSinceMs !== undefined && nowMs - stalledSinceMs > STALL_MS) {

@@ -120,11 +120,17 @@ export function createDictSession({ engine, output, now, reportBug }: DictSessio
     else if (parsed.kind === 'broken') refuse(parsed.why)
   }
 
-  /** The client is told that the command was taken, if it knows ids: before its answer, and early enough with it. */
+  /**
+   * The client is told that the command was taken, if it knows ids: before its answer, and early enough with it. A list may
+   * take long.
+   */
   function begin(isList = false): Waiting {
     const one: Waiting = { id: hello?.isAsync ? ++lastId : 0, startedAtMs: now(), isList }
     waiting.add(one)
-    if (one.id > 0) output.announce(`*${one.id}\n`)
+    if (one.id > 0) {
+      const tell = isList ? output.send : output.announce
+      tell(`*${one.id}\n`)
+    }
     return one
   }
 
