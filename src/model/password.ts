@@ -40,13 +40,14 @@ const CTRL_A = 0x01
 const TAB = 0x09
 const LF = 0x0a
 const CR = 0x0d
-const illegal = [NUL, CTRL_A, TAB, LF, CR]
+const HIGHEST = CR
+const illegal: ReadonlySet<number> = new Set([NUL, CTRL_A, TAB, LF, CR])
 
 /**
  * Dovecot looks nobody up for such a password (auth-request.c:password_has_illegal_chars, 2.3.19).
  * NUL is ours: it cannot arrive by SASL, and crypt(3) would read only what stands before it.
  */
 export function hasIllegalCharacters(password: Password): boolean {
-  const bytes = password.reveal()
-  return illegal.some(byte => bytes.includes(byte))
+  for (const byte of password.reveal()) if (byte <= HIGHEST && illegal.has(byte)) return true
+  return false
 }
