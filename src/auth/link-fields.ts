@@ -17,12 +17,17 @@ export interface SetFields extends NamedFields {
   readonly failed: boolean
 }
 
-const USERDB_PREFIX = 'userdb_'
-const nameFields = ['user', 'username', 'domain'] as const
-type NameField = (typeof nameFields)[number]
+const names = ['user', 'username', 'domain'] as const
+type NameField = (typeof names)[number]
+
+/** Dovecot reads `userdb_user` and its like as names already when the passdb says them. */
+const nameFields: ReadonlyMap<string, NameField> = new Map([
+  ...names.map(name => [name, name] as const),
+  ...names.map(name => [`userdb_${name}`, name] as const),
+])
 
 /** Fields that act inside the engine; nobody outside sees them. */
-export const innerFields: readonly string[] = [...nameFields, 'login_user', 'nopassword', 'noauthenticate']
+export const innerFields: readonly string[] = [...names, 'login_user', 'nopassword', 'noauthenticate']
 
 /**
  * The name after `user` (replaces it), `username` (replaces what stands before the `@`, unless it has one itself)
@@ -60,7 +65,7 @@ function setFields({ user, loginUser, fields }: NamedFields, settings: readonly 
 function isPlain(link: LinkRules, found: ExtraFields): boolean {
   if (link.defaultFields.length > 0 || link.overrideFields.length > 0) return false
   for (const name of found.keys()) {
-    if (name === 'login_user' || name.includes(':') || nameFieldOf(name) !== undefined) return false
+    if (name === 'login_user' || name.includes(':') || nameFields.has(name)) return false
   }
   return true
 }
@@ -78,7 +83,7 @@ function setField(draft: Draft, { name, value, mode }: FieldSetting): void {
     return
   }
   if (mode === 'if-unset' && draft.fields.has(name)) return
-  const nameField = nameFieldOf(name)
+  const nameField = nameFields.get(name)
   if (nameField !== undefined) rename(draft, nameField, value)
   if (name === 'login_user' && draft.loginUser !== undefined) draft.loginUser = value
   // A userdb_ name has done its work once it was read; it is no field of the user database.
@@ -89,10 +94,4 @@ function rename(draft: Draft, field: NameField, value: string): void {
   const user = renameUser(draft.user, field, value)
   if (user === undefined) draft.failed = true
   else draft.user = user
-}
-
-/** Dovecot reads `userdb_user` and its like as names already when the passdb says them. */
-function nameFieldOf(name: string): NameField | undefined {
-  const bare = name.startsWith(USERDB_PREFIX) ? name.slice(USERDB_PREFIX.length) : name
-  return nameFields.find(field => field === bare)
 }

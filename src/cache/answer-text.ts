@@ -24,9 +24,10 @@ export function answerText({ credentials, fields }: KeptAnswer): string {
 
 /** The answer that answerText was given. */
 export function readAnswerText(text: string): KeptAnswer {
-  const [first = '', ...pairs] = text.startsWith(JSON_START) ? readJson(text) : text.split(BORDER)
+  const texts = text.startsWith(JSON_START) ? readJson(text) : text.split(BORDER)
+  const [first = ''] = texts
   const fields = new Map<string, string>()
-  for (let i = 0; i + 1 < pairs.length; i += 2) fields.set(pairs[i] ?? '', pairs[i + 1] ?? '')
+  for (let i = 1; i + 1 < texts.length; i += 2) fields.set(texts[i] ?? '', texts[i + 1] ?? '')
   return first === NOTHING_STORED
     ? { fields }
     : { credentials: { stored: first.slice(STORED.length) }, fields }

@@ -25,10 +25,11 @@ export function checkFields(fields: ExtraFields): CheckedFields {
   const absent: string[] = []
   let lengthBytes = 0
   for (const [name, value] of fields) {
-    const verdict = checkName(name) ?? checkText(value) ?? checkForward(name, value) ?? checkKind(name, value)
+    const isAscii = printable.test(value)
+    const verdict = (isAscii ? undefined : checkText(value)) ?? checkNamed(name, value)
     if (verdict === 'absent') absent.push(name)
     else if (verdict !== undefined) return { stopped: `field ${quoted(name)} ${verdict.stopped}` }
-    else lengthBytes += name.length + Buffer.byteLength(value, 'utf8') + 2
+    else lengthBytes += name.length + (isAscii ? value.length : Buffer.byteLength(value, 'utf8')) + 2
   }
   if (lengthBytes > replyLimitBytes) {
     return { stopped: `the fields are ${lengthBytes} bytes together, over ${replyLimitBytes}` }
@@ -150,8 +151,10 @@ function rows(kind: FieldKind, names: readonly string[]): (readonly [string, Fie
   return names.map(name => [name, kind] as const)
 }
 
-function checkKind(name: string, value: string): Verdict {
-  return (kinds.get(name) ?? otherwise)(value)
+/** A name that Dovecot knows is one that a field can have. */
+function checkNamed(name: string, value: string): Verdict {
+  const kind = kinds.get(name)
+  return kind ? kind(value) : (checkName(name) ?? checkForward(name, value) ?? otherwise(value))
 }
 
 function checkName(name: string): Verdict {
@@ -163,7 +166,6 @@ const controlCharacter = /[\x00-\x1f\x7f]/
 const brokenUnicode = /\ufffd|\p{Surrogate}/u
 
 function checkText(value: string): Verdict {
-  if (printable.test(value)) return undefined
   if (controlCharacter.test(value)) return { stopped: 'holds a control character' }
   if (brokenUnicode.test(value)) return { stopped: 'holds bytes that are not UTF-8' }
   return undefined

@@ -4,9 +4,10 @@
 // password or of none. There is no word for a mismatch, and `N` reads as "no such user".
 
 import { hash, randomFillSync } from 'node:crypto'
-import type { Auth } from '../../auth/auth.js'
+import type { Auth, IncomingRequest } from '../../auth/auth.js'
 import type { AuthOutcome } from '../../auth/auth-outcome.js'
 import type { ExtraFields } from '../../model/extra-fields.js'
+import { jsonText } from '../../model/json-text.js'
 import { Password } from '../../model/password.js'
 import { schemeNameOf } from '../../password/stored-password.js'
 import { prepareComparison, type VerifyPolicy } from '../../password/verify-password.js'
@@ -99,7 +100,7 @@ function refusedReply(outcome: AuthOutcome): DictReply | undefined {
 }
 
 function lookupReply(
-  { user, mechanism }: { readonly user: string; readonly mechanism?: string },
+  { user, mechanism }: Pick<IncomingRequest, 'user' | 'mechanism'>,
   outcome: AuthOutcome,
   maySayNopassword: boolean,
   policy: VerifyPolicy,
@@ -140,9 +141,9 @@ function userdbReply(asked: string, outcome: Awaited<ReturnType<Auth['lookupUser
 
 /** A JSON object of texts. A name is told only when it is not the one that was asked for. */
 function formatFields(asked: string, user: string, fields: ExtraFields, password?: string): string {
-  let members = password === undefined ? '' : `,"password":${JSON.stringify(password)}`
-  if (user !== asked) members += `,"user":${JSON.stringify(user)}`
-  for (const [name, value] of fields) members += `,${JSON.stringify(name)}:${JSON.stringify(value)}`
+  let members = password === undefined ? '' : `,"password":${jsonText(password)}`
+  if (user !== asked) members += `,"user":${jsonText(user)}`
+  for (const [name, value] of fields) members += `,${jsonText(name)}:${jsonText(value)}`
   return `{${members.slice(1)}}`
 }
 
