@@ -14,34 +14,39 @@ import type { IncomingRequest } from '../../auth/auth.js'
 import { securedOf } from '../secured.js'
 
 export type DictQuestion =
-  | { readonly ask: 'passdb'; readonly request: IncomingRequest; readonly password?: Buffer }
+  | { readonly ask: 'passdb'; readonly request: IncomingRequest; readonly password?: Buffer | undefined }
   | { readonly ask: 'userdb'; readonly request: IncomingRequest }
   /** A key that this server cannot answer: never "not found", which would read as "no such user". */
   | { readonly ask: 'nothing'; readonly why: string }
 
-/** What a key may tell about the login, by the names that Dovecot 2.3 has for it. */
-const attributes = [
-  'service',
-  'rip',
-  'lip',
-  'real_rip',
-  'mech',
-  'secured',
-  'session',
-  'client_id',
-  'local_name',
-  'master_user',
-] as const
-type Attribute = (typeof attributes)[number]
-type Attributes = Partial<Record<Attribute, string>>
+/** What a key may tell about the login, by the names that Dovecot 2.3 has for it: a key that tells nothing. */
+const nothingTold = {
+  service: undefined,
+  rip: undefined,
+  lip: undefined,
+  real_rip: undefined,
+  mech: undefined,
+  secured: undefined,
+  session: undefined,
+  client_id: undefined,
+  local_name: undefined,
+  master_user: undefined,
+}
+const USER = 'user'
+type Attribute = keyof typeof nothingTold
+type Name = Attribute | typeof USER
+type Told = Record<Attribute, string | undefined>
+
+const names = new Map<string, Name>([[USER, USER]])
+for (const name of Object.keys(nothingTold) as Attribute[]) names.set(name, name)
+const LONGEST_NAME = Math.max(...Array.from(names.keys(), name => name.length))
+const EQUALS = '='.charCodeAt(0)
 
 /** Where users are listed. */
 export const iteratePath = 'shared/userdb/'
 
 const PASSDB = 'shared/passdb/'
-const USER = 'user='
 const PASSWORD = '/password='
-const attributeBoundary = new RegExp(`/(?=(?:${attributes.join('|')}|user)=)`, 'g')
 
 /** Reads a key. `commandUser` is whom the command names, if it does; both are byte strings. */
 export function parseDictKey(key: string, commandUser: string | undefined): DictQuestion {
@@ -72,7 +77,7 @@ function parsePassdbKey(path: string, commandUser: string | undefined): DictQues
 const otherUser = 'the key names another user than the command'
 
 interface SplitKey {
-  readonly values: Attributes
+  readonly told: Readonly<Told>
   /** The user, and what follows. */
   readonly rest: string
   /** Written with attributes; then it ends in `user=`. */
@@ -80,46 +85,64 @@ interface SplitKey {
 }
 
 function splitAttributes(path: string): SplitKey | { readonly why: string } {
-  const name = /^([a-z_]+)=/.exec(path)?.[1]
-  if (name === undefined || !(name === 'user' || isAttribute(name))) {
-    return { values: {}, rest: path, isLong: false }
+  let name = nameAt(path, 0)
+  if (name === undefined) return { told: nothingTold, rest: path, isLong: false }
+  const told: Told = { ...nothingTold }
+  let valueAt = name.length + 1
+  while (name !== USER) {
+    // A `/` with no attribute behind it belongs to the value.
+    let end = valueAt - 1
+    let next: Name | undefined
+    while (next === undefined) {
+      end = path.indexOf('/', end + 1)
+      if (end < 0) return { why: 'the key has attributes and no user' }
+      next = nameAt(path, end + 1)
+    }
+    told[name] ??= path.slice(valueAt, end)
+    name = next
+    valueAt = end + 1 + name.length + 1
   }
-  const values: Attributes = {}
-  for (let at = 0; ; ) {
-    if (path.startsWith(USER, at)) return { values, rest: path.slice(at + USER.length), isLong: true }
-    attributeBoundary.lastIndex = at
-    const end = attributeBoundary.exec(path)?.index
-    if (end === undefined) return { why: 'the key has attributes and no user' }
-    const equals = path.indexOf('=', at)
-    const key = path.slice(at, equals)
-    if (isAttribute(key)) values[key] ??= path.slice(equals + 1, end)
-    at = end + 1
-  }
+  return { told, rest: path.slice(valueAt), isLong: true }
 }
 
-function isAttribute(name: string): name is Attribute {
-  return (attributes as readonly string[]).includes(name)
+/** The name before the `=` that follows. Looks no further than the longest name is: a key may hold nothing but `/`. */
+function nameAt(path: string, at: number): Name | undefined {
+  const last = Math.min(at + LONGEST_NAME, path.length - 1)
+  for (let i = at; i <= last; i++) {
+    if (path.charCodeAt(i) === EQUALS) return names.get(path.slice(at, i))
+  }
+  return undefined
 }
 
-function questionFor(ask: 'passdb' | 'userdb', { values, rest }: SplitKey, password?: Buffer): DictQuestion {
-  for (const key of ['rip', 'lip', 'real_rip'] as const) {
-    const address = values[key]
-    if (address && isIP(address) === 0) return nothing(`${key} in the key is no IP address`)
-  }
+function questionFor(ask: 'passdb' | 'userdb', { told, rest }: SplitKey, password?: Buffer): DictQuestion {
+  const { rip, lip, real_rip: realRip } = told
+  if (!isAddress(rip)) return nothing('rip in the key is no IP address')
+  if (!isAddress(lip)) return nothing('lip in the key is no IP address')
+  if (!isAddress(realRip)) return nothing('real_rip in the key is no IP address')
   const request: IncomingRequest = {
     user: textOf(rest),
-    protocol: values.service?.toLowerCase() ?? '',
-    secured: securedOf(values.secured),
-    ...(values.mech && { mechanism: values.mech.toUpperCase() }),
-    ...(values.rip && { remoteIp: values.rip }),
-    ...(values.lip && { localIp: values.lip }),
-    ...(values.real_rip && { realRemoteIp: values.real_rip }),
-    ...(values.session && { sessionId: textOf(values.session) }),
-    ...(values.client_id && { clientId: textOf(values.client_id) }),
-    ...(values.local_name && { localName: textOf(values.local_name) }),
-    ...(values.master_user && { masterUser: textOf(values.master_user) }),
+    masterUser: textIn(told.master_user),
+    protocol: told.service?.toLowerCase() ?? '',
+    mechanism: told.mech?.toUpperCase() || undefined,
+    secured: securedOf(told.secured),
+    remoteIp: rip || undefined,
+    localIp: lip || undefined,
+    realRemoteIp: realRip || undefined,
+    sessionId: textIn(told.session),
+    clientId: textIn(told.client_id),
+    localName: textIn(told.local_name),
   }
-  return { ask, request, ...(password && ask === 'passdb' && { password }) } as DictQuestion
+  return ask === 'passdb' ? { ask, request, password } : { ask, request }
+}
+
+/** Dovecot knows none where nothing came over the network. */
+function isAddress(text: string | undefined): boolean {
+  return text === undefined || text === '' || isIP(text) !== 0
+}
+
+/** An empty value says that Dovecot has none. */
+function textIn(bytes: string | undefined): string | undefined {
+  return bytes === undefined || bytes === '' ? undefined : textOf(bytes)
 }
 
 /** `U+FFFD` where the bytes are no UTF-8: the user name rules refuse such a name. */
