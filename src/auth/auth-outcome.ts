@@ -11,15 +11,15 @@ export interface AuthOutcome {
   readonly result: FinalResult
   /** The name the account goes by: after the auth_username_* rules and after a passdb's `user` field. */
   readonly user: string
-  readonly masterUser?: string
+  readonly masterUser?: string | undefined
   /** Checked by the output firewall; empty unless `result` is `ok` (a disabled account keeps none either). */
   readonly fields: ExtraFields
   /** What we hold, for a lookup without a password only. */
-  readonly credentials?: Credentials
+  readonly credentials?: Credentials | undefined
   /** For the client or the caller's log; says nothing about our insides. */
-  readonly reason?: string
+  readonly reason?: string | undefined
   /** With `internal_failure`: too much was asked; the same question may be answered after so long. */
-  readonly retryAfterSecs?: number
+  readonly retryAfterSecs?: number | undefined
   readonly trace: AuthTrace
 }
 

@@ -1,11 +1,10 @@
 // The engine's four questions. Protocols ask them and nothing else.
 
-import type { AuthRequest } from '../model/auth-request.js'
+import type { IncomingRequest } from '../model/auth-request.js'
 import type { Password } from '../model/password.js'
 import type { AuthOutcome, UserdbOutcome } from './auth-outcome.js'
 
-/** A request as a protocol received it: `user` is what the client wrote, the rules are not applied yet. */
-export type IncomingRequest = Omit<AuthRequest, 'originalUser' | 'requestedLoginUser'>
+export type { IncomingRequest }
 
 /** Dovecot's `struct auth`: who is this, may they log in, where is their mail. Nothing here throws for a "no". */
 export interface Auth {

@@ -6,7 +6,7 @@ import { type ExtraFields, noFields, withoutFields } from '../model/extra-fields
 import type { Credentials, PassdbReply, Refusal } from '../model/passdb.js'
 import type { FinalResult, PassdbResult } from '../model/passdb-result.js'
 import { innerFields } from './link-fields.js'
-import { type ChainStep, finalLookupResult, finalResult } from './result-rules.js'
+import { type ChainState, finalLookupResult } from './result-rules.js'
 
 export interface ChainOutcome {
   readonly result: FinalResult
@@ -18,17 +18,17 @@ export interface ChainOutcome {
    */
   readonly fields: ExtraFields
   /** After a lookup: the stored password, if a link had one. */
-  readonly credentials?: Credentials
+  readonly credentials?: Credentials | undefined
   readonly trace: AuthTrace
   /** For the log. */
-  readonly reason?: string
+  readonly reason?: string | undefined
   readonly cause?: unknown
   /** With `internal_failure`: when too much was asked, and the same question may be answered after so long. */
-  readonly retryAfterSecs?: number
+  readonly retryAfterSecs?: number | undefined
   /** Nobody has looked at the password: whoever the fields lead to must. */
   readonly anyPassword?: boolean
   /** Of the master who logged in: what the master passdbs said, limits among it. */
-  readonly limits?: ExtraFields
+  readonly limits?: ExtraFields | undefined
 }
 
 export type ChainQuestion = 'verify' | 'lookup'
@@ -36,25 +36,34 @@ export type ChainQuestion = 'verify' | 'lookup'
 /** Where the walk stopped. */
 export interface WalkEnd {
   readonly request: AuthRequest
-  readonly step: ChainStep
+  readonly state: ChainState
+  /** What the last link that was asked came to, and the chain with it. */
+  readonly linkResult: PassdbResult
+  readonly result: FinalResult
   readonly reply: PassdbReply
   /** The last internal failure on the way. */
   readonly failure: PassdbReply | undefined
   readonly trace: AuthTrace
+  readonly limits: ExtraFields | undefined
 }
 
 type Why = Pick<ChainOutcome, 'reason' | 'cause' | 'retryAfterSecs'>
 
 /** The outcome of a walk that asked somebody. */
 export function outcomeOf(question: ChainQuestion, walked: WalkEnd): ChainOutcome {
-  const { request, step, trace } = walked
-  const ended = step.goOn ? finalResult(step.state, step.linkResult) : step.result
-  const result = question === 'lookup' ? finalLookupResult(step.state, ended) : ended
-  const fields = withoutFields(step.state.fields, innerFields)
-  if (result !== 'ok') return { result, request, fields, trace, ...why(result, walked) }
-  if (question === 'verify')
-    return { result, request, fields, trace, ...(step.state.nopassword && { anyPassword: true }) }
-  return { result, request, trace, ...shown(walked, fields) }
+  const { request, state, trace, limits } = walked
+  const result = question === 'lookup' ? finalLookupResult(state, walked.result) : walked.result
+  const fields = withoutFields(state.fields, innerFields)
+  if (result !== 'ok') {
+    const { reason, cause, retryAfterSecs } = why(result, walked)
+    return { result, request, fields, trace, reason, cause, retryAfterSecs, limits }
+  }
+  if (question === 'verify') {
+    return { result, request, fields, trace, anyPassword: state.nopassword, limits }
+  }
+  const credentials = credentialsOf(walked)
+  if (credentials !== undefined || !state.nopassword) return { result, request, fields, credentials, trace }
+  return { result, request, fields: new Map(fields).set('nopassword', 'y'), trace }
 }
 
 /** The outcome of a walk that found nobody to ask. */
@@ -62,15 +71,13 @@ export function unasked(request: AuthRequest, result: FinalResult, reason: strin
   return { result, request, fields: noFields, trace: [], reason }
 }
 
-/** The last link's credentials, else the first that an accepting link had, else `nopassword` if one said so. */
-function shown({ step, reply }: WalkEnd, fields: ExtraFields): Pick<ChainOutcome, 'fields' | 'credentials'> {
-  const own = step.linkResult === 'ok' && reply.result === 'ok' ? reply.credentials : undefined
-  const credentials = own ?? step.state.credentials
-  if (credentials !== undefined) return { fields, credentials }
-  return { fields: step.state.nopassword ? new Map(fields).set('nopassword', 'y') : fields }
+/** The last link's credentials, else the first that an accepting link had. */
+function credentialsOf({ state, linkResult, reply }: WalkEnd): Credentials | undefined {
+  const own = linkResult === 'ok' && reply.result === 'ok' ? reply.credentials : undefined
+  return own ?? state.credentials
 }
 
-function why(result: FinalResult, { step, reply, failure }: WalkEnd): Why {
+function why(result: FinalResult, { linkResult, reply, failure }: WalkEnd): Why {
   if (result === 'internal_failure') {
     return failure && isRefusal(failure)
       ? reasonOf(failure)
@@ -80,7 +87,7 @@ function why(result: FinalResult, { step, reply, failure }: WalkEnd): Why {
   if (result === 'user_disabled') return { reason: 'User found from deny passdb' }
   return {
     reason:
-      step.linkResult === 'ok'
+      linkResult === 'ok'
         ? 'Password verified, but no result rule of the passdbs said ok'
         : 'A field of the passdb would have made the user name empty',
   }
@@ -91,9 +98,5 @@ function isRefusal(reply: PassdbReply): reply is Refusal<Exclude<PassdbResult, '
 }
 
 function reasonOf({ reason, cause, retryAfterSecs }: Refusal<PassdbResult>): Why {
-  return {
-    ...(reason === undefined ? {} : { reason }),
-    ...(cause === undefined ? {} : { cause }),
-    ...(retryAfterSecs === undefined ? {} : { retryAfterSecs }),
-  }
+  return { reason, cause, retryAfterSecs }
 }

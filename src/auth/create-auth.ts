@@ -1,8 +1,9 @@
 // The engine: names, then the chain, then the output firewall, then one event for whoever keeps the log.
 
 import type { AuthCache } from '../cache/auth-cache.js'
+import { andThen } from '../model/and-then.js'
 import type { AuthEvent } from '../model/auth-event.js'
-import type { AuthRequest } from '../model/auth-request.js'
+import { type AuthRequest, requestFrom } from '../model/auth-request.js'
 import type { Clock } from '../model/clock.js'
 import { type ExtraFields, noFields } from '../model/extra-fields.js'
 import { type CheckedFields, checkFields } from '../model/field-firewall.js'
@@ -24,7 +25,7 @@ import { masterUseOf } from './master-use.js'
 import { type LoginNames, loginNames, splitNames } from './master-user.js'
 import { type PassdbChain, walkChain, walkMasters } from './passdb-chain.js'
 import type { PasswordMatched } from './strengthen-password.js'
-import { askToVerify } from './verify-plain.js'
+import { askToVerify, comparedOnce } from './verify-plain.js'
 
 export interface AuthOptions {
   readonly chain: PassdbChain
@@ -57,32 +58,35 @@ type Routed = { readonly fields: ExtraFields } | { readonly stopped: string }
 /** Makes the engine. It keeps nothing between requests but what is in the cache. */
 export function createAuth(options: AuthOptions): Auth {
   const { chain, userdbs, usernameRules, masterUserSeparator, verifier, clock, cache, report } = options
-  const verifierThatTells = { ...verifier, matched: options.matched }
+  const askLookups = askToLookUp(clock, cache)
   return {
     authenticate: async (incoming, password) => {
       const startedAt = clock.now()
       const names = namesOf(incoming)
-      const walked = await routed(ready(await verify(incoming, names, password)))
-      return finish('verify', incoming, startedAt, await recorded(incoming, names, walked))
+      const verified = await verify(incoming, names, password)
+      return andThen(routed(ready(verified)), walked =>
+        andThen(recorded(incoming, names, walked), last => finish('verify', incoming, startedAt, last)),
+      )
     },
     lookupPassdb: async incoming => {
       const startedAt = clock.now()
       const name = usernameRules.normalise(incoming.user)
       if ('refused' in name) return finish('lookup', incoming, startedAt, refused(incoming, name.refused))
-      const request = requestFor(incoming, name.user)
-      const found = await walkChain(chain, request, askToLookUp(clock, cache), 'lookup')
-      const walked = await routed(ready(found))
-      if (request.masterUser === undefined) return finish('lookup', incoming, startedAt, walked)
-      // A mechanism that Dovecot computes, and a master whom it has verified: what the user has stored is nobody's
-      // business, and Dovecot 2.3.19 and 2.4.1 refuse the login when they are shown it.
-      const { credentials: _, ...shown } = walked
-      return finish('lookup', incoming, startedAt, await recorded(incoming, name, shown))
+      const request = requestFrom(incoming, name.user)
+      const found = await walkChain(chain, request, askLookups, 'lookup')
+      return andThen(routed(ready(found)), walked => {
+        if (request.masterUser === undefined) return finish('lookup', incoming, startedAt, walked)
+        // A mechanism that Dovecot computes, and a master whom it has verified: what the user has stored is nobody's
+        // business, and Dovecot 2.3.19 and 2.4.1 refuse the login when they are shown it.
+        const shown = { ...walked, credentials: undefined }
+        return andThen(recorded(incoming, name, shown), last => finish('lookup', incoming, startedAt, last))
+      })
     },
     lookupUserdb: async incoming => {
       const startedAt = clock.now()
       const name = usernameRules.normalise(incoming.user)
       if ('refused' in name) return finishUserdb(incoming, startedAt, refused(incoming, name.refused))
-      const request = requestFor(incoming, name.user)
+      const request = requestFrom(incoming, name.user)
       return finishUserdb(incoming, startedAt, {
         ...(await walkUserdbs(userdbs, request, passdbsKnow, clock, cache)),
         request,
@@ -93,9 +97,7 @@ export function createAuth(options: AuthOptions): Auth {
 
   /** userdb-static.c:static_credentials_callback (2.3.19): whoever may not log in is unknown to it. */
   async function passdbsKnow(request: AuthRequest): Promise<UserdbResult> {
-    const { result } = withoutStaleRefusal(
-      await walkChain(chain, request, askToLookUp(clock, cache), 'lookup'),
-    )
+    const { result } = withoutStaleRefusal(await walkChain(chain, request, askLookups, 'lookup'))
     if (result === 'ok') return 'ok'
     return result === 'internal_failure' || result === 'scheme_not_available'
       ? 'internal_failure'
@@ -103,27 +105,30 @@ export function createAuth(options: AuthOptions): Auth {
   }
 
   /** The outcome with a route that leads somewhere, or none. */
-  async function routed(walked: ReadyOutcome): Promise<ReadyOutcome> {
+  function routed(walked: ReadyOutcome): ReadyOutcome | Promise<ReadyOutcome> {
     const { result, request, fields, anyPassword } = walked
     if (result !== 'ok' || options.route === undefined) return walked
     // Whoever is here would get in with any password.
     const judged =
       anyPassword && fields.has('proxy_maybe')
         ? { stopped: 'proxy_maybe needs a password of its own: without one only a backend can verify it' }
-        : await options.route(fields, request)
-    if ('fields' in judged) return judged.fields === fields ? walked : { ...walked, fields: judged.fields }
-    return { ...walked, result: 'internal_failure', fields: noFields, reason: judged.stopped }
+        : options.route(fields, request)
+    return andThen(judged, route => {
+      if ('fields' in route) return route.fields === fields ? walked : { ...walked, fields: route.fields }
+      return { ...walked, result: 'internal_failure', fields: noFields, reason: route.stopped }
+    })
   }
 
   /** The outcome, a use of a master's power written down, or about to be. */
-  async function recorded(
+  function recorded(
     incoming: IncomingRequest,
     names: LoginNames,
     walked: ReadyOutcome,
-  ): Promise<ReadyOutcome> {
+  ): ReadyOutcome | Promise<ReadyOutcome> {
     const use = masterUseOf(incoming, names, walked)
-    const isWritten = use && (await options.masterUsed?.(use))
-    return isWritten === false ? withoutRecord(walked) : walked
+    const isWritten = use && options.masterUsed?.(use)
+    if (isWritten === undefined) return walked
+    return isWritten.then(written => (written ? walked : withoutRecord(walked)))
   }
 
   function namesOf(incoming: IncomingRequest): LoginNames {
@@ -133,48 +138,44 @@ export function createAuth(options: AuthOptions): Auth {
       : loginNames(incoming, masterUserSeparator, usernameRules)
   }
 
-  async function verify(
+  function verify(
     incoming: IncomingRequest,
     names: LoginNames,
     password: Password,
-  ): Promise<ChainOutcome> {
+  ): ChainOutcome | Promise<ChainOutcome> {
     if ('refused' in names) return refused(incoming, names.refused)
     if (hasIllegalCharacters(password)) {
       return refused(incoming, 'Attempted login with password having illegal chars')
     }
-    let isCompared = false
-    const compare: PasswordVerifier['verify'] = (...question) => {
-      isCompared = true
-      return verifier.verify(...question)
-    }
-    const ask = askToVerify(password, { ...verifierThatTells, verify: compare }, clock, cache)
+    const { verify: compare, hasCompared } = comparedOnce(verifier)
+    const ask = askToVerify(password, { verify: compare, matched: options.matched }, clock, cache)
+    const asLate = (outcome: ChainOutcome) => (hasCompared() ? outcome : asLateAsMost(outcome, password))
     const loginUser = 'loginUser' in names ? names.loginUser : undefined
     if (loginUser === undefined) {
-      const request = requestFor(incoming.skipPasswordCheck ? incoming : asHimself(incoming), names.user)
-      const outcome = await walkChain(chain, request, ask, 'verify')
-      return isCompared ? outcome : asLateAsMost(outcome, password)
+      const request = requestFrom(incoming.skipPasswordCheck ? incoming : asHimself(incoming), names.user)
+      return walkChain(chain, request, ask, 'verify').then(asLate)
     }
     if (chain.masters.length === 0) {
       return refused(incoming, 'Master user login attempted without master passdbs', 'password_mismatch')
     }
-    const request = requestFor(asHimself(incoming), names.user)
+    const request = requestFrom(asHimself(incoming), names.user)
     // As in Dovecot: the name that was typed is the master's.
     const originalUser = splitNames(incoming, masterUserSeparator).master ?? request.originalUser
     const asking = { ...request, originalUser, requestedLoginUser: loginUser }
-    const outcome = await walkMasters(chain, asking, ask)
-    return isCompared ? outcome : asLateAsMost(outcome, password)
+    return walkMasters(chain, asking, ask).then(asLate)
   }
 
   /**
    * What becomes of an outcome for which no password was compared: a refusal takes as long as that of a wrong password, so
    * that it does not tell who exists, and is none where a wrong password gets none.
    */
-  async function asLateAsMost(outcome: ChainOutcome, password: Password): Promise<ChainOutcome> {
+  function asLateAsMost(outcome: ChainOutcome, password: Password): ChainOutcome | Promise<ChainOutcome> {
     if (!refusals.has(outcome.result)) return outcome
-    const nothing = await verifier.verifyNothing(password, { user: outcome.request.user })
-    if (nothing.verdict !== 'unavailable') return outcome
-    const { verdict: _, ...why } = nothing
-    return { ...outcome, result: 'internal_failure', fields: noFields, ...why }
+    return verifier.verifyNothing(password, { user: outcome.request.user }).then(nothing => {
+      if (nothing.verdict !== 'unavailable') return outcome
+      const { verdict: _, ...why } = nothing
+      return { ...outcome, result: 'internal_failure', fields: noFields, ...why }
+    })
   }
 
   function finish(
@@ -185,16 +186,15 @@ export function createAuth(options: AuthOptions): Auth {
   ): AuthOutcome {
     tell(question, incoming, startedAt, walked)
     const { result, request, fields, trace, credentials, retryAfterSecs } = walked
-    const reason = reasonForPeer(result, walked)
     return {
       result,
       user: request.user,
       fields,
       trace,
-      ...(request.masterUser !== undefined && { masterUser: request.masterUser }),
-      ...(result === 'ok' && credentials && { credentials }),
-      ...(reason !== undefined && { reason }),
-      ...(retryAfterSecs !== undefined && { retryAfterSecs }),
+      masterUser: request.masterUser,
+      credentials: result === 'ok' ? credentials : undefined,
+      reason: reasonForPeer(result, walked),
+      retryAfterSecs,
     }
   }
 
@@ -222,13 +222,13 @@ export function createAuth(options: AuthOptions): Auth {
       protocol: request.protocol,
       trace,
       ms: clock.now() - startedAt,
-      ...(request.masterUser !== undefined && { masterUser: request.masterUser }),
-      ...(request.mechanism !== undefined && { mechanism: request.mechanism }),
-      ...(request.remoteIp !== undefined && { remoteIp: request.remoteIp }),
-      ...(request.sessionId !== undefined && { sessionId: request.sessionId }),
-      ...(reason !== undefined && { reason }),
-      ...(cause !== undefined && { cause }),
-      ...(retryAfterSecs !== undefined && { overloaded: true }),
+      masterUser: request.masterUser,
+      mechanism: request.mechanism,
+      remoteIp: request.remoteIp,
+      sessionId: request.sessionId,
+      reason,
+      cause,
+      overloaded: retryAfterSecs !== undefined,
     })
   }
 }
@@ -236,15 +236,19 @@ export function createAuth(options: AuthOptions): Auth {
 /** An outcome as it may leave, and what the caller may be told about it. */
 interface ReadyOutcome extends ChainOutcome {
   /** The `reason` field of whoever refused. */
-  readonly reasonField?: string
+  readonly reasonField?: string | undefined
 }
 
 function ready(walked: ChainOutcome): ReadyOutcome {
-  const fresh = withoutStaleRefusal(walked)
-  const { masterUser, user } = fresh.request
-  const fields = masterUser === undefined ? fresh.fields : withMaster(fresh.fields, masterUser, user)
+  const fresh = throughFirewall(withMasterFields(withoutStaleRefusal(walked)))
   const reasonField = walked.fields.get('reason')
-  return { ...throughFirewall({ ...fresh, fields }), ...(reasonField !== undefined && { reasonField }) }
+  return reasonField === undefined ? fresh : { ...fresh, reasonField }
+}
+
+function withMasterFields(walked: ChainOutcome): ChainOutcome {
+  const { masterUser, user } = walked.request
+  if (masterUser === undefined) return walked
+  return { ...walked, fields: withMaster(walked.fields, masterUser, user) }
 }
 
 /** Where nobody may log in as somebody else unless that is written down. */
@@ -255,12 +259,8 @@ function withoutRecord(walked: ReadyOutcome): ReadyOutcome {
 }
 
 /** Whose password nobody has verified yet is nobody's master. */
-function asHimself({ masterUser: _claimed, ...incoming }: IncomingRequest): IncomingRequest {
-  return incoming
-}
-
-function requestFor(incoming: IncomingRequest, user: string): AuthRequest {
-  return { ...incoming, user, originalUser: incoming.user }
+function asHimself(incoming: IncomingRequest): IncomingRequest {
+  return incoming.masterUser === undefined ? incoming : { ...incoming, masterUser: undefined }
 }
 
 const refusals: ReadonlySet<FinalResult> = new Set([
@@ -276,7 +276,7 @@ function refused(
   reason: string,
   result: FinalResult = 'user_unknown',
 ): ChainOutcome {
-  return { result, request: requestFor(incoming, incoming.user), fields: noFields, trace: [], reason }
+  return { result, request: requestFrom(incoming, incoming.user), fields: noFields, trace: [], reason }
 }
 
 /**
@@ -294,8 +294,10 @@ function withoutStaleRefusal(walked: ChainOutcome): ChainOutcome {
 function throughFirewall(walked: ChainOutcome): ChainOutcome {
   if (walked.result !== 'ok') return walked.fields.size === 0 ? walked : { ...walked, fields: noFields }
   const checked = withoutTempfail(checkFields(walked.fields))
-  if ('fields' in checked) return { ...walked, fields: checked.fields }
-  return { ...walked, result: 'internal_failure', fields: noFields, reason: checked.stopped }
+  if ('stopped' in checked) {
+    return { ...walked, result: 'internal_failure', fields: noFields, reason: checked.stopped }
+  }
+  return checked.fields === walked.fields ? walked : { ...walked, fields: checked.fields }
 }
 
 /** Dovecot would take the login, find out then, and hang up without a word (2.3.19 and 2.4.1). */

@@ -1,6 +1,7 @@
 // The one place where a passdb is asked, through the auth cache if there is one, and where an exception of a driver becomes `internal_failure`.
 
 import type { AuthCache, CachedLookup } from '../cache/auth-cache.js'
+import { andThen } from '../model/and-then.js'
 import type { AuthRequest } from '../model/auth-request.js'
 import { type ExtraFields, noFields } from '../model/extra-fields.js'
 import type { PassdbLookup } from '../model/passdb.js'
@@ -35,10 +36,7 @@ export function lookUp(
   request: AuthRequest,
   options: LookUpOptions,
 ): LookedUp | Promise<LookedUp> {
-  const looked = lookUpCached(link, request, options)
-  return looked instanceof Promise
-    ? looked.then(answer => withFields(link, request, answer))
-    : withFields(link, request, looked)
+  return andThen(lookUpCached(link, request, options), looked => withFields(link, request, looked))
 }
 
 function withFields(link: ChainedPassdb, request: AuthRequest, looked: CachedLookup): LookedUp {
@@ -93,9 +91,9 @@ function driverFailed(cause: unknown): PassdbLookup {
 }
 
 /** For the trace: why an expired entry answered. */
-export function staleReason({ failure }: CachedLookup): { staleReason?: string } {
-  if (failure === undefined) return {}
+export function staleReason({ failure }: CachedLookup): string | undefined {
+  if (failure === undefined) return undefined
   const { reason, cause } = failure
   const why = reason ?? (cause instanceof Error ? cause.message : String(cause))
-  return { staleReason: `Falling back to expired data from cache: ${why}` }
+  return `Falling back to expired data from cache: ${why}`
 }

@@ -1,6 +1,7 @@
 // One passdb, without a password: for LMTP, doveadm, and mechanisms that Dovecot computes from the stored hash.
 
 import type { AuthCache } from '../cache/auth-cache.js'
+import { andThen } from '../model/and-then.js'
 import type { AuthRequest } from '../model/auth-request.js'
 import type { Clock } from '../model/clock.js'
 import type { PassdbReply } from '../model/passdb.js'
@@ -18,10 +19,9 @@ export function askToLookUp(clock: Clock, cache?: AuthCache): Ask {
       reply: replyTo(link, request, looked, clock),
       cache: looked.cache,
       ms: clock.now() - startedAt,
-      ...staleReason(looked),
+      staleReason: staleReason(looked),
     })
-    const looked = lookUp(link, request, { cache, asked: 'lookup' })
-    return looked instanceof Promise ? looked.then(asked) : asked(looked)
+    return andThen(lookUp(link, request, { cache, asked: 'lookup' }), asked)
   }
 }
 
@@ -38,9 +38,8 @@ function replyTo(
   const reason = refusalByFields(fields, request, now)
   if (reason !== undefined) return { result: 'user_unknown', found: true, reason }
   const stored = found.credentials?.stored
-  return {
-    result: 'ok',
-    fields: withoutPastDelay(found.fields, now),
-    ...(stored && { credentials: { stored: withDefaultScheme(stored, link.defaultPasswordScheme) } }),
-  }
+  const kept = withoutPastDelay(found.fields, now)
+  if (!stored) return { result: 'ok', fields: kept }
+  const credentials = { stored: withDefaultScheme(stored, link.defaultPasswordScheme) }
+  return { result: 'ok', fields: kept, credentials }
 }

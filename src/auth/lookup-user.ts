@@ -73,7 +73,7 @@ function skips(link: ChainedUserdb, success: boolean): boolean {
 interface Asked {
   readonly found: UserdbLookup
   readonly cache: CachedLookup['cache']
-  readonly staleReason?: string
+  readonly staleReason?: string | undefined
 }
 
 const uncached = (found: UserdbLookup): Asked => ({ found, cache: 'none' })
@@ -101,7 +101,7 @@ async function lookup(
 /** A userdb has three words; and "no such user" counts only from a database that answered. */
 function fromCache(looked: CachedLookup): Asked {
   const { found, cache, failure } = looked
-  if (found.result === 'ok') return { found, cache, ...staleReason(looked) }
+  if (found.result === 'ok') return { found, cache, staleReason: staleReason(looked) }
   if (found.result === 'user_unknown' && cache !== 'stale')
     return { found: { result: 'user_unknown' }, cache }
   const trouble = found.result === 'internal_failure' ? found : failure

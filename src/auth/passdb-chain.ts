@@ -1,7 +1,7 @@
 // Walks the chain of passdbs: the next link that is not skipped, its reply, its rule, and on or out.
 
 import type { TraceStep } from '../model/auth-event.js'
-import type { AuthRequest } from '../model/auth-request.js'
+import { type AuthRequest, renamedRequest, requestOfMaster } from '../model/auth-request.js'
 import { ConfigError } from '../model/config-error.js'
 import { type ExtraFields, noFields, withoutFields } from '../model/extra-fields.js'
 import { checkMasterDomain, limitFields } from '../model/master-limits.js'
@@ -9,7 +9,7 @@ import type { PassdbReply } from '../model/passdb.js'
 import { type ChainOutcome, type ChainQuestion, outcomeOf, unasked } from './chain-outcome.js'
 import { acceptsMechanism, type ChainedPassdb } from './chained-passdb.js'
 import { type NamedFields, setDefaultFields } from './link-fields.js'
-import { applyResultRule, type ChainState, startState } from './result-rules.js'
+import { applyResultRule, type ChainState, finalResult, startState } from './result-rules.js'
 import { acceptsUsername } from './username-filter.js'
 
 /** The links in their order: the masters for whoever logs in as somebody else, the others for everybody. */
@@ -24,7 +24,7 @@ export interface Asked {
   readonly cache: TraceStep['cache']
   readonly ms: number
   /** With `cache: 'stale'`: why the database did not answer. */
-  readonly staleReason?: string
+  readonly staleReason?: string | undefined
 }
 
 /**
@@ -139,8 +139,9 @@ async function walk(
       at = nextLink(links, at + 1, request, state)
     }
     if (!step.goOn || at === links.length) {
-      const outcome = outcomeOf(question, { request, step: { ...step, state }, reply, failure, trace })
-      return { ...outcome, ...(limits && { limits }) }
+      const { linkResult } = step
+      const result = step.goOn ? finalResult(state, linkResult) : step.result
+      return outcomeOf(question, { request, state, linkResult, result, reply, failure, trace, limits })
     }
   }
 }
@@ -177,17 +178,16 @@ function isSkipped(link: ChainedPassdb, request: AuthRequest, state: ChainState)
 
 /** The master has become the login user; what the master's passdb set stays. */
 function asLoginUser(request: AuthRequest, state: ChainState): AuthRequest {
-  const { requestedLoginUser, ...rest } = request
-  return { ...rest, user: state.loginUser ?? requestedLoginUser ?? request.user, masterUser: state.user }
+  const user = state.loginUser ?? request.requestedLoginUser ?? request.user
+  return requestOfMaster(request, state.user, user)
 }
 
 function renamed(request: AuthRequest, { user, loginUser }: NamedFields): AuthRequest {
   if (request.user === user && request.requestedLoginUser === loginUser) return request
-  return loginUser === undefined ? { ...request, user } : { ...request, user, requestedLoginUser: loginUser }
+  return renamedRequest(request, user, loginUser)
 }
 
 function traceStep(link: ChainedPassdb, { reply, cache, ms, staleReason }: Asked): TraceStep {
-  const step = { passdb: link.name, driver: link.passdb.driver, result: reply.result, cache, ms }
   const reason = staleReason ?? ('reason' in reply ? reply.reason : undefined)
-  return reason === undefined ? step : { ...step, reason }
+  return { passdb: link.name, driver: link.passdb.driver, result: reply.result, cache, ms, reason }
 }

@@ -2,6 +2,7 @@
 
 import type { AuthCache } from '../cache/auth-cache.js'
 import type { CachedPassword } from '../cache/cached-password.js'
+import { andThen } from '../model/and-then.js'
 import type { AuthRequest } from '../model/auth-request.js'
 import type { Clock } from '../model/clock.js'
 import type { ExtraFields } from '../model/extra-fields.js'
@@ -13,7 +14,7 @@ import { withDefaultScheme } from '../password/stored-password.js'
 import type { ChainedPassdb } from './chained-passdb.js'
 import { refusalByFields, withoutPastDelay } from './deciding-fields.js'
 import { type LookedUp, lookUp, staleReason } from './look-up.js'
-import type { Ask } from './passdb-chain.js'
+import type { Ask, Asked } from './passdb-chain.js'
 import type { PasswordMatched } from './strengthen-password.js'
 
 type Verifier = Pick<PasswordVerifier, 'verify'> & { readonly matched?: PasswordMatched | undefined }
@@ -25,66 +26,84 @@ interface Judging {
   readonly clock: Clock
 }
 
-/** How the chain asks a link whether this password is right. */
+/** How the chain asks a link whether this password is right; what is known of it is answered at once. */
 export function askToVerify(password: Password, verifier: Verifier, clock: Clock, cache?: AuthCache): Ask {
-  const judging: Judging = { password, verifier: onceForEach(verifier), clock }
-  return async (link, request, passwordVerified) => {
+  const judging: Judging = { password, verifier, clock }
+  return (link, request, passwordVerified) => {
     const startedAt = clock.now()
-    let looked = await lookUp(link, request, { cache, asked: 'verify' })
-    let reply = await judge(link, request, looked, passwordVerified, judging)
-    if (reply.result === 'password_mismatch' && looked.cache === 'stale') {
-      // What is right now only the database knows, and it does not say.
-      reply = looked.failure ?? { result: 'internal_failure' }
-    } else if (reply.result === 'password_mismatch' && isDoubtful(looked)) {
-      looked = await lookUp(link, request, { cache, asked: 'verify', again: true })
-      reply = await judge(link, request, looked, passwordVerified, judging)
-    }
-    return { reply, cache: looked.cache, ms: clock.now() - startedAt, ...staleReason(looked) }
+    const asked = (looked: LookedUp, reply: PassdbReply): Asked => ({
+      reply,
+      cache: looked.cache,
+      ms: clock.now() - startedAt,
+      staleReason: staleReason(looked),
+    })
+    const judged = (looked: LookedUp) =>
+      andThen(judge(link, request, looked, passwordVerified, judging), reply => {
+        if (reply.result !== 'password_mismatch') return asked(looked, reply)
+        // What is right now only the database knows, and it does not say.
+        if (looked.cache === 'stale') return asked(looked, looked.failure ?? { result: 'internal_failure' })
+        return isDoubtful(looked) ? again() : asked(looked, reply)
+      })
+    const again = (): Asked | Promise<Asked> =>
+      andThen(lookUp(link, request, { cache, asked: 'verify', again: true }), judged)
+    return andThen(lookUp(link, request, { cache, asked: 'verify' }), judged)
   }
 }
 
+/** What has just come from the database is not doubtful. */
 function isDoubtful({ cache, password }: LookedUp): boolean {
   return cache === 'hit' && password?.mismatchIsDoubtful === true
 }
 
+export interface ComparedOnce {
+  readonly verify: PasswordVerifier['verify']
+  /** Whether it was asked at all. */
+  readonly hasCompared: () => boolean
+}
+
 /** Compares one password with the same stored value once: asking the database again mostly brings the same. */
-function onceForEach(verifier: Verifier): Verifier {
-  let last: { key: string; verdict: Promise<PasswordVerdict> } | undefined
+export function comparedOnce(verifier: Pick<PasswordVerifier, 'verify'>): ComparedOnce {
+  let last: { stored: string; user: string; verdict: Promise<PasswordVerdict> } | undefined
   return {
-    ...verifier,
     verify: (stored, password, context) => {
-      const key = JSON.stringify([stored, context.user])
-      if (last?.key !== key) last = { key, verdict: verifier.verify(stored, password, context) }
+      const { user } = context
+      if (last?.stored !== stored || last.user !== user) {
+        last = { stored, user, verdict: verifier.verify(stored, password, context) }
+      }
       return last.verdict
     },
+    hasCompared: () => last !== undefined,
   }
 }
 
-async function judge(
+function judge(
   link: ChainedPassdb,
   request: AuthRequest,
   { found, fields, fieldsBeforePassword, password }: LookedUp,
   passwordVerified: boolean,
   judging: Judging,
-): Promise<PassdbReply> {
+): PassdbReply | Promise<PassdbReply> {
   if (found.result !== 'ok') return found
   const ok: PassdbReply = { result: 'ok', fields: found.fields }
-  // Who is found in a deny link is refused, whatever else the link says: `fail` must not let him pass as unknown.
+  // Whoever is found in a deny link is refused, whatever else the link says: `fail` must not let him pass as unknown.
   if (link.deny) return ok
   if (fieldsBeforePassword.has('noauthenticate')) return { result: 'next', fields: found.fields }
   if (link.master && fieldsBeforePassword.has('nopassword')) {
     return { result: 'internal_failure', reason: 'a master user cannot have nopassword' }
   }
-  if (!passwordVerified) {
-    const refused = await refusedPassword(link, request, found, fieldsBeforePassword, judging, password)
-    if (refused) return refused
-  }
-  const now = judging.clock.unixSeconds()
-  const limit = link.master ? limitOf(fields, request, now) : undefined
-  if (limit && 'malformed' in limit) return { result: 'internal_failure', reason: limit.malformed }
-  const reason = limit?.refused ?? refusalByFields(fields, request, now)
-  if (reason !== undefined) return { result: 'user_unknown', found: true, reason }
-  return { ...ok, fields: withoutPastDelay(found.fields, now) }
+  const refused = passwordVerified
+    ? undefined
+    : refusedPassword(link, request, found, fieldsBeforePassword, judging, password)
+  return andThen(refused, reply => {
+    if (reply !== undefined) return reply
+    const now = judging.clock.unixSeconds()
+    const limit = link.master ? limitOf(fields, request, now) : undefined
+    if (limit && 'malformed' in limit) return { result: 'internal_failure', reason: limit.malformed }
+    const reason = limit?.refused ?? refusalByFields(fields, request, now)
+    if (reason !== undefined) return { result: 'user_unknown', found: true, reason }
+    const kept = withoutPastDelay(found.fields, now)
+    return kept === found.fields ? ok : { result: 'ok', fields: kept }
+  })
 }
 
 function limitOf(fields: ExtraFields, request: AuthRequest, now: number): LimitVerdict {
@@ -93,14 +112,14 @@ function limitOf(fields: ExtraFields, request: AuthRequest, now: number): LimitV
 }
 
 /** Why this password does not open the account; undefined when it does. */
-async function refusedPassword(
+function refusedPassword(
   link: ChainedPassdb,
   request: AuthRequest,
   found: Found,
   fields: ExtraFields,
   { password, verifier }: Judging,
   cached: CachedPassword | undefined,
-): Promise<PassdbReply | undefined> {
+): PassdbReply | undefined | Promise<PassdbReply | undefined> {
   const stored = found.credentials?.stored
   if (stored === undefined || stored === '') {
     if (fields.has('nopassword')) return undefined
@@ -109,11 +128,15 @@ async function refusedPassword(
   // A password that is stored counts although `nopassword` is set too, as in 2.3: the stricter of the two.
   const full = withDefaultScheme(stored, link.defaultPasswordScheme)
   const names = { user: request.user, originalUser: request.originalUser }
-  const verdict = await compare(full, password, names, verifier, cached)
+  return andThen(compare(full, password, names, verifier, cached), verdict => {
+    if (verdict.verdict !== 'match') return refusalOf(verdict)
+    verifier.matched?.(link, request.user, stored, password)
+    return undefined
+  })
+}
+
+function refusalOf(verdict: Exclude<PasswordVerdict, { verdict: 'match' }>): PassdbReply {
   switch (verdict.verdict) {
-    case 'match':
-      verifier.matched?.(link, request.user, stored, password)
-      return undefined
     case 'mismatch':
       return { result: 'password_mismatch' }
     case 'scheme_not_available':
@@ -127,17 +150,20 @@ async function refusedPassword(
   }
 }
 
+const match: PasswordVerdict = { verdict: 'match' }
+
 /** As the verifier compares; at once for a password that the cache knows to be right for this stored value. */
-async function compare(
+function compare(
   stored: string,
   password: Password,
   names: Required<Pick<VerifyContext, 'user' | 'originalUser'>>,
   verifier: Verifier,
   cached: CachedPassword | undefined,
-): Promise<PasswordVerdict> {
-  const proof = { stored, password, ...names }
-  if (cached?.wasRight(proof)) return { verdict: 'match' }
-  const verdict = await verifier.verify(stored, password, names)
-  if (verdict.verdict === 'match') cached?.verified(proof)
-  return verdict
+): PasswordVerdict | Promise<PasswordVerdict> {
+  const proof = { stored, password, user: names.user, originalUser: names.originalUser }
+  if (cached?.wasRight(proof)) return match
+  return verifier.verify(stored, password, names).then(verdict => {
+    if (verdict.verdict === 'match') cached?.verified(proof)
+    return verdict
+  })
 }

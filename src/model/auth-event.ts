@@ -12,7 +12,7 @@ export interface TraceStep {
   readonly result: PassdbResult
   readonly cache: 'none' | 'hit' | 'miss' | 'expired' | 'stale'
   readonly ms: number
-  readonly reason?: string
+  readonly reason?: string | undefined
 }
 
 export type AuthTrace = readonly TraceStep[]
@@ -23,15 +23,15 @@ export interface AuthEvent {
   readonly result: FinalResult
   readonly user: string
   readonly originalUser: string
-  readonly masterUser?: string
+  readonly masterUser?: string | undefined
   readonly protocol: string
-  readonly mechanism?: string
-  readonly remoteIp?: string
-  readonly sessionId?: string
-  readonly reason?: string
+  readonly mechanism?: string | undefined
+  readonly remoteIp?: string | undefined
+  readonly sessionId?: string | undefined
+  readonly reason?: string | undefined
   readonly cause?: unknown
   /** With `internal_failure`: nothing is broken, but more was asked than can be answered. */
-  readonly overloaded?: true
+  readonly overloaded?: boolean
   readonly trace: AuthTrace
   readonly ms: number
 }

@@ -14,7 +14,8 @@ import type { HashPoolStats } from './hash-pool.js'
  * that too many passwords wait, which is over by then.
  */
 export type PasswordVerdict =
-  | { readonly verdict: 'match' | 'mismatch' }
+  | { readonly verdict: 'match' }
+  | { readonly verdict: 'mismatch' }
   | { readonly verdict: 'scheme_not_available' | 'malformed'; readonly reason: string }
   | { readonly verdict: 'unavailable'; readonly reason: string; readonly retryAfterSecs?: number }
 

@@ -10,10 +10,10 @@ export const DOVECOT_FIELDS = 'text/x-dovecot-fields'
 export interface Verdict {
   readonly result: string
   readonly user: string
-  readonly reason?: string
+  readonly reason?: string | undefined
   readonly fields: ExtraFields
   /** Set when too much was asked: the header Retry-After. */
-  readonly retryAfterSecs?: number
+  readonly retryAfterSecs?: number | undefined
 }
 
 export interface ReplyBody {
