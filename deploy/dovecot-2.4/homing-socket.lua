@@ -9,33 +9,31 @@ local CONNECT_SECONDS = 0.5
 local MOST_BYTES = 262144 -- of an answer: far more than the fields of an account
 local NO_ANSWER = 9000 -- as Dovecot's own client has it: from here on nobody answered
 
--- What a connection brings: `text`, which grows by more().
-local function reader_of(link, give_up_at)
-  local reader = { text = '' }
-  function reader.more()
-    local left = give_up_at - socket.gettime()
-    if left <= 0 then error('timeout', 0) end
-    link:settimeout(left)
-    local first, problem = link:receive(1)
-    if not first then error(problem, 0) end
-    link:settimeout(0)
-    local all, _, some = link:receive(MOST_BYTES)
-    reader.text = reader.text .. first .. (all or some)
-    if #reader.text > MOST_BYTES then error('too long an answer', 0) end
+-- A reader is { link, give_up_at, text }: what a connection has brought so far, which grows by read_more().
+local function read_more(reader)
+  local link, left = reader.link, reader.give_up_at - socket.gettime()
+  if left <= 0 then error('timeout', 0) end
+  link:settimeout(left)
+  local first, problem = link:receive(1)
+  if not first then error(problem, 0) end
+  link:settimeout(0)
+  local all, _, some = link:receive(MOST_BYTES)
+  reader.text = reader.text .. first .. (all or some)
+  if #reader.text > MOST_BYTES then error('too long an answer', 0) end
+end
+
+local function find(reader, what, from)
+  local at = reader.text:find(what, from, true)
+  while not at do
+    read_more(reader)
+    at = reader.text:find(what, from, true)
   end
-  function reader.find(what, from)
-    local at = reader.text:find(what, from, true)
-    while not at do
-      reader.more()
-      at = reader.text:find(what, from, true)
-    end
-    return at
-  end
-  function reader.sub(from, to)
-    while #reader.text < to do reader.more() end
-    return reader.text:sub(from, to)
-  end
-  return reader
+  return at
+end
+
+local function sub(reader, from, to)
+  while #reader.text < to do read_more(reader) end
+  return reader.text:sub(from, to)
 end
 
 -- `head` is in lower case, with a line end before and behind each line.
@@ -50,46 +48,70 @@ end
 local function read_chunks(reader, from)
   local chunks = {}
   while true do
-    local line_ends = reader.find('\r\n', from)
-    local size = tonumber(reader.sub(from, line_ends - 1):match('^%x+'), 16)
+    local line_ends = find(reader, '\r\n', from)
+    local size = tonumber(sub(reader, from, line_ends - 1):match('^%x+'), 16)
     if not size or size > MOST_BYTES then error('a broken chunk', 0) end
     local ends = line_ends + 1 + size
-    if reader.sub(ends + 1, ends + 2) ~= '\r\n' then error('a broken chunk', 0) end
+    if sub(reader, ends + 1, ends + 2) ~= '\r\n' then error('a broken chunk', 0) end
     if size == 0 then return table.concat(chunks), ends + 2 end
-    chunks[#chunks + 1] = reader.sub(line_ends + 2, ends)
+    chunks[#chunks + 1] = sub(reader, line_ends + 2, ends)
     from = ends + 3
   end
 end
 
-local function read_payload(reader, head, from)
+-- What the head of an answer says: status, reason, whether the connection stays, whether the payload comes in chunks or how
+-- long it is, and the seconds of Retry-After. Throws what is no sound head.
+local function parse_head(text)
+  local status, reason = text:match('^HTTP/1%.1 (%d%d%d) ?([^\r\n]*)\r\n')
+  if not status then error('an answer that is not HTTP/1.1', 0) end
+  status = tonumber(status)
+  if status < 200 then return { status = status } end
+  local head = text:lower()
   local coding, length = header(head, 'transfer-encoding'), header(head, 'content-length')
-  if coding then
-    if coding ~= 'chunked' or length then error('an answer of unknown length', 0) end
-    return read_chunks(reader, from)
+  if coding and (coding ~= 'chunked' or length) or not coding and (not length or not length:find('^%d%d?%d?%d?%d?%d?$')) then
+    error('an answer of unknown length', 0)
   end
-  if not length or not length:find('^%d+$') or #length > 6 then error('an answer of unknown length', 0) end
-  local ends = from - 1 + tonumber(length)
-  return reader.sub(from, ends), ends
+  return {
+    status = status,
+    reason = reason,
+    is_kept = header(head, 'connection') ~= 'close',
+    length = tonumber(length), -- nil: in chunks
+    again_after = tonumber((header(head, 'retry-after') or ''):match('^%d+$')),
+  }
 end
 
--- Returns whether the connection can be kept, then status, reason, payload and the seconds of Retry-After, if it says so;
--- throws what is no whole and sound answer.
+-- Answers of a second have few heads between them, and reading one takes longer than all the rest.
+local MOST_HEADS = 100
+local heads, heads_count = {}, 0
+
+local function head_of(text)
+  local head = heads[text]
+  if not head then
+    head = parse_head(text)
+    if heads_count == MOST_HEADS then heads, heads_count = {}, 0 end
+    heads[text], heads_count = head, heads_count + 1
+  end
+  return head
+end
+
+-- Returns the head and the payload; throws what is no whole and sound answer.
 local function read_answer(link, give_up_at)
-  local reader = reader_of(link, give_up_at)
-  local head_ends, status, reason
-  local from = 1
+  local reader = { link = link, give_up_at = give_up_at, text = '' }
+  local from, head = 1, nil
   repeat
-    head_ends = reader.find('\r\n\r\n', from)
-    status, reason = reader.text:match('^HTTP/1%.1 (%d%d%d) ?([^\r\n]*)\r\n', from)
-    if not status then error('an answer that is not HTTP/1.1', 0) end
-    local is_interim = status:byte() == 49 -- 1xx: the answer is yet to come
-    if is_interim then from = head_ends + 4 end
-  until not is_interim
-  local head = reader.sub(from, head_ends + 1):lower()
-  local payload, ends = read_payload(reader, head, head_ends + 4)
+    local head_ends = find(reader, '\r\n\r\n', from)
+    head = head_of(reader.text:sub(from, head_ends + 1))
+    from = head_ends + 4
+  until head.status >= 200 -- 1xx: the answer is yet to come
+  local payload, ends
+  if head.length then
+    ends = from - 1 + head.length
+    payload = sub(reader, from, ends)
+  else
+    payload, ends = read_chunks(reader, from)
+  end
   if #reader.text > ends then error('more than was asked for', 0) end
-  local again_after = tonumber((header(head, 'retry-after') or ''):match('^%d+$'))
-  return header(head, 'connection') ~= 'close', tonumber(status), reason, payload, again_after
+  return head, payload
 end
 
 -- What asks at this URL, or nil if it is none for this: ask(path, headers, body, patience). It returns status, reason and
@@ -118,7 +140,6 @@ return function(url)
     local link = kept
     kept = nil
     if not link then return nil end
-    link:settimeout(0)
     local byte, state = link:receive(1)
     if not byte and state == 'timeout' then return link end
     link:close()
@@ -132,18 +153,21 @@ return function(url)
     return read_answer(link, give_up_at)
   end
 
-  -- Returns whether there was an answer; then status, reason, payload and seconds, or else the reason alone.
+  -- Returns the head of the answer and its payload; or nil and the reason why there is none.
   local function try(request, give_up_at)
     local link = take_kept()
-    local done, is_kept, status, reason, payload, again_after
+    local done, head, payload
     if not link then
       done, link = pcall(connect)
-      if not done then return false, link end
+      if not done then return nil, link end
     end
-    done, is_kept, status, reason, payload, again_after = pcall(exchange, link, request, give_up_at)
-    if done and is_kept then kept = link else link:close() end
-    if not done then return false, is_kept end
-    return true, status, reason, payload, again_after
+    done, head, payload = pcall(exchange, link, request, give_up_at)
+    if not done then
+      link:close()
+      return nil, head
+    end
+    if head.is_kept then kept = link else link:close() end
+    return head, payload
   end
 
   return function(path, headers, body, patience)
@@ -155,18 +179,20 @@ return function(url)
     -- A connection that was kept may be closed just now: that one is no try.
     for attempt = kept and 0 or 1, 2 do
       local give_up_at = math.min(over_at, now + patience.once / 1000)
-      local is_answered, status, reason, payload, again_after = try(request, give_up_at)
+      local head, payload = try(request, give_up_at)
+      if head and head.status == 200 then return 200, head.reason, payload end
       now = socket.gettime()
-      if is_answered then
+      if not head then
+        problem = payload
+        if now >= over_at then break end
+      else
         -- Homing says when to come again where that is worth it: a hash that took too long is computed by then.
-        if status ~= 503 or not again_after or attempt == 2 or now + again_after >= over_at then
-          return status, reason, payload
+        local again_after = head.status == 503 and head.again_after
+        if not again_after or attempt == 2 or now + again_after >= over_at then
+          return head.status, head.reason, payload
         end
         socket.sleep(again_after)
         now = socket.gettime()
-      else
-        problem = status
-        if now >= over_at then break end
       end
     end
     return NO_ANSWER, problem
