@@ -49,9 +49,9 @@ export function toGrant(form: Form, headers: Headers): { readonly grant: Grant }
     protocol: protocolIn(headers),
     mechanism: 'PLAIN',
     secured: 'none',
-    ...(remoteIp && { remoteIp }),
-    ...(localIp && { localIp }),
-    ...portIn(headers['x-dovecot-auth-local']),
+    remoteIp: remoteIp || undefined,
+    localIp: localIp || undefined,
+    localPort: portIn(headers['x-dovecot-auth-local']),
   }
   return { grant: { request, password: new Password(Buffer.from(password, 'latin1')), username } }
 }
@@ -76,7 +76,8 @@ function addressIn(value: string | string[] | undefined): string | undefined {
 }
 
 /** The port of `192.0.2.1:143` or `[2001:db8::1]:143`. */
-function portIn(value: string | string[] | undefined): { localPort?: number } {
-  const port = Number(/^(?:\[[^\]]*\]|[^:]*):(\d{1,5})$/.exec(String(value))?.[1] ?? 0)
-  return port > 0 && port <= 65535 ? { localPort: port } : {}
+function portIn(value: string | string[] | undefined): number | undefined {
+  if (typeof value !== 'string') return undefined
+  const port = Number(/^(?:\[[^\]]*\]|[^:]*):(\d{1,5})$/.exec(value)?.[1] ?? 0)
+  return port > 0 && port <= 65535 ? port : undefined
 }

@@ -134,7 +134,7 @@ function directReply(accept: string | undefined, verdict: Verdict): DirectReply 
   const isForDovecot = wantsDovecotFields(accept)
   return {
     status: statusOf(verdict),
-    ...(retryAfterSecs !== undefined && { head: `Retry-After: ${retryAfterSecs}\r\n` }),
+    head: retryAfterSecs === undefined ? '' : `Retry-After: ${retryAfterSecs}\r\n`,
     contentType: isForDovecot ? DOVECOT_FIELDS : 'application/json; charset=utf-8',
     body: isForDovecot ? formatDovecotFields(verdict) : JSON.stringify(formatJson(verdict)),
     verdict: result,
