@@ -3,9 +3,7 @@
 export interface MicroBatchLimits {
   /** The most questions in one query. */
   readonly size: number
-  /** So many queries run side by side while all goes well. */
-  readonly parallel: number
-  /** Who has waited so long for a place gets another query beside them, up to `parallelAtMost`. */
+  /** Who has waited so long for the query that runs gets another one beside it, up to `parallelAtMost`. */
   readonly patienceMs: number
   readonly parallelAtMost: number
   /** Who has no answer by then, waiting for a place included, is refused; the query goes on for the others. */
@@ -19,8 +17,8 @@ interface Waiter<Answer> {
 
 /**
  * Makes of `askAll`, which answers many keys at once, a function that answers one. A key asked twice in a batch
- * travels once. Batches leave at the end of the event loop's turn, so that what arrived together goes together;
- * while `parallel` queries run, the next batch collects.
+ * travels once. Batches leave at the end of the event loop's turn, so that what arrived together goes together; while a
+ * query runs the next batch collects. Two side by side would each carry half, and cost the database as much as whole ones.
  */
 export function createMicroBatch<Answer>(
   askAll: (keys: readonly string[]) => Promise<(key: string) => Answer>,
@@ -33,7 +31,7 @@ export function createMicroBatch<Answer>(
 
   function schedule(): void {
     if (isScheduled || waiting.size === 0) return
-    if (running < limits.parallel) {
+    if (running === 0) {
       isScheduled = true
       setImmediate(send)
     } else if (running < limits.parallelAtMost && !patience) {

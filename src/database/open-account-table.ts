@@ -80,7 +80,7 @@ export function openAccountTable(
 
   const findBatched = createMicroBatch<AccountLookup>(
     names => findAll(names).catch(cause => (isIndexGone(cause) ? findAll(names) : Promise.reject(cause))),
-    { size: BATCH_SIZE, parallel: 2, patienceMs: 20, parallelAtMost: 16, timeoutMs: lookupTimeoutMs },
+    { size: BATCH_SIZE, patienceMs: 5, parallelAtMost: 16, timeoutMs: lookupTimeoutMs },
   )
 
   return {

@@ -46,15 +46,10 @@ const IN_FLIGHT = { connections: 8, perConnection: 8 }
  * them Homing and the database answer one question at a time, with more they answer several in one go; but sixteen with Lua
  * in them take from each other's caches.
  */
-const WORKERS = {
-  sql: 4,
-  oauth2: 8,
-  lua: 8,
-  dict: 16,
-  'dict-verify': 16,
-  checkpassword: 8,
-  'checkpassword-exec': 8,
-}
+const WORKERS = { sql: 4, oauth2: 8, lua: 8, checkpassword: 8, 'checkpassword-exec': 8 }
+/** Where Homing has to ask the database it pays to bring it more questions at once. */
+const DICT_WORKERS = { on: 16, off: 32 }
+type Cache = keyof typeof DICT_WORKERS
 
 /** How much of the reference of its version each door is to reach. checkpassword starts a program for each login. */
 const goals: Readonly<Partial<Record<Door, number>>> = {
@@ -82,13 +77,14 @@ export const endToEnd: Measurement = {
       const mariadb = await startMariadb({ args: ['--innodb-buffer-pool-size=256M'] })
       opened.push(() => mariadb.close())
       const url = await mariadb.createDatabase('bench')
-      const services: Record<string, AskedService> = {}
-      for (const cache of ['off', 'on'] as const) {
+      const start = async (cache: Cache) => {
         const homing = await startHoming(folder, url, cache)
         opened.push(homing.stop)
-        services[cache] = homing.service
-        if (cache === 'off') await fill(mariadb)
+        return homing.service
       }
+      const off = await start('off')
+      await fill(mariadb)
+      const services = { off, on: await start('on') }
       const contenders: Contender[] = []
       for (const major of ['2.3', '2.4'] as const) {
         for (const dovecot of await dovecotsOf(major, mariadb, services, folder)) {
@@ -109,6 +105,11 @@ function nothing(reason: string) {
   return { contenders: [], close: async () => {} }
 }
 
+interface DovecotFiles {
+  readonly config: string
+  readonly files: Record<string, string>
+}
+
 interface OpenContender {
   readonly contender: Contender
   stop(): Promise<void>
@@ -118,7 +119,7 @@ interface OpenContender {
 async function dovecotsOf(
   major: Major,
   mariadb: MariadbServer,
-  services: Readonly<Record<string, AskedService>>,
+  services: Readonly<Record<Cache, AskedService>>,
   folder: string,
 ): Promise<OpenContender[]> {
   const found = findDovecot(`dovecot-${major}`)
@@ -128,11 +129,13 @@ async function dovecotsOf(
   }
   const installation: Installation = { version: major, root: found.root || '/' }
   const open: OpenContender[] = []
-  const add = async (name: string, config: string, files: Record<string, string>, door?: Door) => {
-    const dovecot = await startDovecotAuth(installation, {
-      config: config + limits[major](WORKERS[door ?? 'sql']),
-      files,
-    })
+  const add = async (
+    name: string,
+    workers: number,
+    { config, files }: DovecotFiles,
+    door?: Door,
+  ): Promise<void> => {
+    const dovecot = await startDovecotAuth(installation, { config: config + limits[major](workers), files })
     await load(dovecot, folder, { connections: 1, perConnection: 1 }, { warmupMs: 50, durationMs: 50 })
     const family = `${basename(dirname(dirname(dovecot.clientSocket)))}/dovecot.conf`
     const contender: Contender = {
@@ -149,20 +152,23 @@ async function dovecotsOf(
     open.push({ contender, stop: () => dovecot.stop() })
   }
   if (existsSync(join('/', found.root, 'usr/lib/dovecot/modules/auth/libdriver_mysql.so'))) {
-    const { config, files } = passdbSql[major](mariadb)
-    await add(sqlOf(major), config, files)
+    await add(sqlOf(major), WORKERS.sql, passdbSql[major](mariadb))
   } else {
     console.log(
       `not measured: passdb sql of Dovecot ${major}, dovecot-mysql is not installed in "${found.root}/"`,
     )
   }
   for (const door of doorsOf[major].filter(door => goals[door] !== undefined)) {
-    for (const [cache, service] of Object.entries(services)) {
-      const { config, files } = doorFiles(major, door, service)
-      await add(`${major} ${door}, Homing's cache ${cache}`, config, files, door)
+    for (const cache of ['off', 'on'] as const) {
+      const name = `${major} ${door}, Homing's cache ${cache}`
+      await add(name, workersOf(door, cache), doorFiles(major, door, services[cache]), door)
     }
   }
   return open
+}
+
+function workersOf(door: Door, cache: Cache): number {
+  return door === 'dict' || door === 'dict-verify' ? DICT_WORKERS[cache] : WORKERS[door]
 }
 
 function goalOf(door: Door | undefined, major: Major): Pick<Contender, 'goal'> {
@@ -191,7 +197,7 @@ service auth {
 }
 
 /** The files of deploy/ as they stand, for a Dovecot that does nothing but authenticate. */
-function doorFiles(major: Major, door: Door, service: AskedService) {
+function doorFiles(major: Major, door: Door, service: AskedService): DovecotFiles {
   const folder = join(import.meta.dirname, `../../../../deploy/dovecot-${major}`)
   const read = (name: string) => {
     const text = readFileSync(join(folder, name), 'utf8')
@@ -206,7 +212,7 @@ function doorFiles(major: Major, door: Door, service: AskedService) {
   return { config: `${include}\n${major === '2.4' ? siteValues(service) : ''}`, files }
 }
 
-type PassdbSql = (mariadb: MariadbServer) => { config: string; files: Record<string, string> }
+type PassdbSql = (mariadb: MariadbServer) => DovecotFiles
 
 /** The guide's proxy passdb, made right. */
 const query = (user: string) =>
@@ -262,7 +268,7 @@ async function load(
 
 const program = join(import.meta.dirname, '../../../src/cli/homing.js')
 
-async function startHoming(folder: string, databaseUrl: string, cache: 'off' | 'on') {
+async function startHoming(folder: string, databaseUrl: string, cache: Cache) {
   const file = join(folder, `homing-${cache}.toml`)
   const sockets = mkdtempSync(join(tmpdir(), 'homing-bench-'))
   chmodSync(sockets, 0o755)

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { createMicroBatch } from '../../../src/database/micro-batch.js'
 
-const limits = { size: 4, parallel: 1, patienceMs: 30, parallelAtMost: 2, timeoutMs: 1000 }
+const limits = { size: 4, patienceMs: 30, parallelAtMost: 2, timeoutMs: 1000 }
 
 /** Remembers which keys went together; each batch takes so many milliseconds. */
 function counting(ms: number, options = limits) {
