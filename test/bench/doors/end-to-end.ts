@@ -136,7 +136,6 @@ async function dovecotsOf(
     door?: Door,
   ): Promise<void> => {
     const dovecot = await startDovecotAuth(installation, { config: config + limits[major](workers), files })
-    await load(dovecot, folder, { connections: 1, perConnection: 1 }, { warmupMs: 50, durationMs: 50 })
     const family = `${basename(dirname(dirname(dovecot.clientSocket)))}/dovecot.conf`
     const contender: Contender = {
       name,
@@ -147,7 +146,12 @@ async function dovecotsOf(
         mariadb: { family: `--port=${mariadb.port}` },
         homing: { family: `serve --config ${folder}` },
       },
-      load: timing => load(dovecot, folder, IN_FLIGHT, timing),
+      load: async timing => {
+        // Dovecot 2.4.1 learns from its first worker how many it may have, and workers end after a minute without work: a
+        // crowd that comes then gets no answer for five seconds.
+        await load(dovecot, folder, { connections: 1, perConnection: 1 }, { warmupMs: 50, durationMs: 50 })
+        return load(dovecot, folder, IN_FLIGHT, timing)
+      },
     }
     open.push({ contender, stop: () => dovecot.stop() })
   }
