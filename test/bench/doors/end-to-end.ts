@@ -43,10 +43,11 @@ const TOKEN = 'bench'
 const IN_FLIGHT = { connections: 8, perConnection: 8 }
 /**
  * As many as serve 2 cores best. `passdb sql`: more cost throughput. A door's worker waits for two programs: with four of
- * them Homing and the database answer one question at a time, with more they answer several in one go; but sixteen with Lua
- * in them take from each other's caches.
+ * them Homing and the database answer one question at a time, with more they answer several in one go.
  */
-const WORKERS = { sql: 4, oauth2: 8, lua: 8, checkpassword: 8, 'checkpassword-exec': 8 }
+const WORKERS = { sql: 4, oauth2: 8, checkpassword: 8, 'checkpassword-exec': 8 }
+/** More with Lua in them take from each other's caches; in 2.4 each has more in it. */
+const LUA_WORKERS = { '2.3': 12, '2.4': 8 }
 /** Where Homing has to ask the database it pays to bring it more questions at once. */
 const DICT_WORKERS = { on: 16, off: 32 }
 type Cache = keyof typeof DICT_WORKERS
@@ -165,13 +166,14 @@ async function dovecotsOf(
   for (const door of doorsOf[major].filter(door => goals[door] !== undefined)) {
     for (const cache of ['off', 'on'] as const) {
       const name = `${major} ${door}, Homing's cache ${cache}`
-      await add(name, workersOf(door, cache), doorFiles(major, door, services[cache]), door)
+      await add(name, workersOf(door, major, cache), doorFiles(major, door, services[cache]), door)
     }
   }
   return open
 }
 
-function workersOf(door: Door, cache: Cache): number {
+function workersOf(door: Door, major: Major, cache: Cache): number {
+  if (door === 'lua') return LUA_WORKERS[major]
   return door === 'dict' || door === 'dict-verify' ? DICT_WORKERS[cache] : WORKERS[door]
 }
 
