@@ -119,6 +119,10 @@ export async function startService(config: HomingConfig): Promise<Service> {
   const policy = openedPolicy?.server
   const startedMs = Date.now()
   let isStopping = false
+  let hasOpened = () => {}
+  const opened = new Promise<void>(resolve => {
+    hasOpened = resolve
+  })
   const services: Services = {
     auth: engine.auth,
     ...(policy && { policy }),
@@ -143,7 +147,11 @@ export async function startService(config: HomingConfig): Promise<Service> {
       normalise: createUsernameRules(settings).normaliseStored,
       patienceMs: COPIES_PATIENCE_MS,
     }),
-    readiness: async () => (isStopping ? 'stopping' : readinessOf(engine)),
+    readiness: async () => {
+      // Asked at the first listener, nobody is told that the others are there before they are.
+      await opened
+      return isStopping ? 'stopping' : readinessOf(engine)
+    },
     health: async () =>
       healthDocument(
         await healthFigures(watched, {
@@ -200,7 +208,10 @@ export async function startService(config: HomingConfig): Promise<Service> {
       await shared.ready
     }
     listeners = await openListeners({ services, settings, watch: doorMetrics, log })
+    hasOpened()
   } catch (error) {
+    isStopping = true
+    hasOpened()
     await closeAll(settings.shutdown_timeout)
     throw error
   }
