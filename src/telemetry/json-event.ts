@@ -1,6 +1,6 @@
 // One answered question as a line of JSON, as pino would write it: every login has one, and it was a sixth of a cached lookup.
 
-import type { AuthEvent, TraceStep } from '../model/auth-event.js'
+import type { AuthEvent, AuthTrace, TraceStep } from '../model/auth-event.js'
 import { jsonText } from '../model/json-text.js'
 import { describeCause } from './describe-cause.js'
 import { stepText } from './step-text.js'
@@ -19,10 +19,23 @@ export function formatJsonEvent(level: EventLevel, time: string, event: AuthEven
   if (event.sessionId !== undefined) line += `,"session":${jsonText(event.sessionId)}`
   if (event.reason !== undefined) line += `,"reason":${jsonText(event.reason)}`
   if (event.cause !== undefined) line += `,"cause":${JSON.stringify(describeCause(event.cause))}`
-  line += `,"passdbs":${jsonText(trace.map(stepText).join(' '))}`
+  line += `,"passdbs":${jsonText(stepsText(trace))}`
   const stale = trace.find(isStale)
   if (stale?.reason !== undefined) line += `,"stale":${jsonText(stale.reason)}`
-  return `${line},"ms":${Math.round(event.ms * 100) / 100},"msg":"${question}: ${result}"}\n`
+  return `${line},"ms":${hundredths(event.ms)},"msg":"${question}: ${result}"}\n`
+}
+
+function stepsText(trace: AuthTrace): string {
+  let text = ''
+  for (const step of trace) text += text === '' ? stepText(step) : ` ${stepText(step)}`
+  return text
+}
+
+/** With two digits behind the point. To write a fraction takes as long as the whole line. */
+function hundredths(number: number): string {
+  const rounded = Math.round(number * 100)
+  const rest = rounded % 100
+  return `${(rounded - rest) / 100}.${rest < 10 ? '0' : ''}${rest}`
 }
 
 const isStale = ({ cache }: TraceStep): boolean => cache === 'stale'

@@ -46,24 +46,29 @@ export interface OpenLogger {
 export function openLogger(options: Static<typeof logSettings>, fd = 1): OpenLogger {
   const lines = createLineWriter(fd)
   const isJson = options.log_format === 'json'
-  const writeLine = (line: string) =>
-    lines.write(`${options.log_timestamp ? formatTimestamp(new Date()) : ''}${line}\n`)
+  const withTime = (now: number, line: string) =>
+    `${options.log_timestamp ? formatTimestamp(new Date(now)) : ''}${line}\n`
   const log = pino(
     {
       level: options.log_level,
       base: null,
-      timestamp: () => `,"time":"${isoTime()}"`,
+      timestamp: () => `,"time":"${isoTime(Date.now())}"`,
       formatters: { level: label => ({ level: label }) },
       serializers: { cause: describeCause, err: describeCause },
       redact: { paths: ['password', 'stored', 'credentials', 'authorization', 'pass'], censor: '<hidden>' },
     },
-    isJson ? lines : { write: (line: string) => writeLine(formatJsonLine(line)) },
+    isJson ? lines : { write: (line: string) => lines.write(withTime(Date.now(), formatJsonLine(line))) },
   )
   return {
     log,
-    writeEvent: isJson
-      ? (level, event) => lines.write(formatJsonEvent(level, isoTime(), event))
-      : (level, event) => writeLine(formatAuthEvent(level, event)),
+    writeEvent: (level, event) => {
+      const now = Date.now()
+      lines.writeMade(
+        isJson
+          ? () => formatJsonEvent(level, isoTime(now), event)
+          : () => withTime(now, formatAuthEvent(level, event)),
+      )
+    },
     droppedLines: lines.dropped,
     flush: () => lines.flush(),
   }
@@ -73,8 +78,7 @@ let timeMs = 0
 let timeText = ''
 
 /** What it takes to write a date is spent once a millisecond, not once a line. */
-function isoTime(): string {
-  const now = Date.now()
+function isoTime(now: number): string {
   if (now !== timeMs) {
     timeMs = now
     timeText = new Date(now).toISOString()
