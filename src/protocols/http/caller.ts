@@ -1,8 +1,8 @@
 // Which callers may ask at all, and which may see a stored hash.
 
-import { hash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyInstance } from 'fastify'
+import { isAmong, type SecretBlock, secretBlock } from './secret-block.js'
 
 /**
  * What a listener knows of its callers without a token: that a unix socket's permissions let them in, that they have
@@ -28,28 +28,31 @@ export function createCallerCheck(apiToken: string | (() => string), trust: List
     mayAsk: authorization => {
       const wanted = tokens()
       if (wanted === undefined) return true
-      const given = digest(authorization?.replace(/^bearer /i, 'Bearer ') ?? '')
-      // Every token is compared, whichever is right.
-      return wanted.filter(token => timingSafeEqual(given, token)).length > 0
+      return isAmong(asBearer(authorization), wanted)
     },
     maySeeCredentials: () => tokens() !== undefined || trust !== 'tcp',
   }
+}
+
+/** The word before the token is anybody's to spell. */
+function asBearer(authorization = ''): string {
+  return authorization.startsWith('Bearer ') ? authorization : authorization.replace(/^bearer /i, 'Bearer ')
 }
 
 /**
  * One token a line, so that a new one can be given out before the old one goes; worked out anew when they change.
  * undefined: no token is asked for.
  */
-function createTokens(read: () => string): () => readonly Buffer[] | undefined {
+function createTokens(read: () => string): () => readonly SecretBlock[] | undefined {
   let text = ''
-  let digests: readonly Buffer[] | undefined
+  let tokens: readonly SecretBlock[] | undefined
   return () => {
     const now = read()
-    if (now === text) return digests
+    if (now === text) return tokens
     text = now
     const lines = now.split(/\r?\n/).filter(line => line !== '')
-    digests = now === '' ? undefined : lines.map(line => digest(`Bearer ${line}`))
-    return digests
+    tokens = now === '' ? undefined : lines.map(line => secretBlock(`Bearer ${line}`))
+    return tokens
   }
 }
 
@@ -59,8 +62,7 @@ export function createKeyCheck(readKey: () => string): (headers: IncomingHttpHea
   return headers => {
     const wanted = keys()
     if (wanted === undefined) return true
-    const given = digest(`Bearer ${keyOf(headers)}`)
-    return wanted.filter(key => timingSafeEqual(given, key)).length > 0
+    return isAmong(`Bearer ${keyOf(headers)}`, wanted)
   }
 }
 
@@ -83,9 +85,4 @@ export function refuseStrangers(app: FastifyInstance, caller: CallerCheck): void
       .header('www-authenticate', 'Bearer realm="homing"')
       .send({ error: 'unauthorized', message: 'the API token is missing or wrong' })
   })
-}
-
-/** Equal lengths for timingSafeEqual, whatever was sent. */
-function digest(text: string): Buffer {
-  return hash('sha256', text, 'buffer')
 }

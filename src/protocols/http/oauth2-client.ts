@@ -1,8 +1,8 @@
 // Whether whoever asks for a grant is our Dovecot: client id and secret, in the form or as Basic (RFC 6749, 2.3.1).
 
 import { Buffer } from 'node:buffer'
-import { hash, timingSafeEqual } from 'node:crypto'
 import type { Form } from './form-body.js'
+import { isAmong, type SecretBlock, secretBlock } from './secret-block.js'
 
 export interface Oauth2ClientSettings {
   readonly oauth2_client_id: string
@@ -26,7 +26,7 @@ export function createOauth2ClientCheck(settings: Oauth2ClientSettings): Oauth2C
     mayAsk: (form, authorization) => {
       const wanted = secrets()
       if (wanted === undefined) return true
-      const isRight = ({ id, secret }: Credentials) => isAmong(digest(id, secret), wanted)
+      const isRight = ({ id, secret }: Credentials) => isAmong(together(id, secret), wanted)
       if (isRight(formCredentials(form))) return true
       const basic = basicCredentials(authorization)
       return basic !== undefined && isRight(basic)
@@ -35,24 +35,19 @@ export function createOauth2ClientCheck(settings: Oauth2ClientSettings): Oauth2C
 }
 
 /** One secret a line, as the api_token has it; worked out anew when they change. undefined: none is asked for. */
-function createSecrets(settings: Oauth2ClientSettings): () => readonly Buffer[] | undefined {
+function createSecrets(settings: Oauth2ClientSettings): () => readonly SecretBlock[] | undefined {
   let id = ''
   let text = ''
-  let digests: readonly Buffer[] | undefined
+  let secrets: readonly SecretBlock[] | undefined
   return () => {
     const now = settings.oauth2_client_secret || settings.api_token
-    if (now === text && settings.oauth2_client_id === id) return digests
+    if (now === text && settings.oauth2_client_id === id) return secrets
     text = now
     id = settings.oauth2_client_id
     const lines = text.split(/\r?\n/).filter(line => line !== '')
-    digests = text === '' ? undefined : lines.map(line => digest(asBytes(id), asBytes(line)))
-    return digests
+    secrets = text === '' ? undefined : lines.map(line => secretBlock(together(asBytes(id), asBytes(line))))
+    return secrets
   }
-}
-
-/** Every secret is compared, whichever is right. */
-function isAmong(given: Buffer, wanted: readonly Buffer[]): boolean {
-  return wanted.filter(secret => timingSafeEqual(given, secret)).length > 0
 }
 
 /** One character a byte, as a form has them. */
@@ -78,7 +73,7 @@ function asBytes(text: string): string {
   return Buffer.from(text, 'utf8').toString('latin1')
 }
 
-/** Equal lengths for timingSafeEqual, whatever was sent; the id cannot lend the secret a character. */
-function digest(id: string, secret: string): Buffer {
-  return hash('sha256', `${id.length}:${id}${secret}`, 'buffer')
+/** The id cannot lend the secret a character. */
+function together(id: string, secret: string): string {
+  return `${id.length}:${id}${secret}`
 }
