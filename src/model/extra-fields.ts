@@ -44,7 +44,9 @@ export function applyFieldSettings(fields: ExtraFields, settings: readonly Field
 export function mergeFields(base: ExtraFields, over: ExtraFields): ExtraFields {
   if (base.size === 0) return over
   if (over.size === 0) return base
-  return new Map([...base, ...over])
+  const merged = new Map(base)
+  for (const [name, value] of over) merged.set(name, value)
+  return merged
 }
 
 /** The fields without the named ones. */

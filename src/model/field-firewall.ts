@@ -46,6 +46,7 @@ export function checkFields(fields: ExtraFields): CheckedFields {
  * decides by these fields may then ask for presence, as Dovecot does.
  */
 export function withoutUntrueFlags(fields: ExtraFields): ExtraFields {
+  if (fields.size === 0) return fields
   const untrue = [...fields].filter(([key, value]) => setsFlag(key) && saysNo(value))
   return withoutFields(
     fields,

@@ -86,8 +86,7 @@ function accountReader(given: Static<typeof options>, columns: AccountColumns): 
     const fields = mergeFields(route?.fields ?? noFields, withoutUntrueFlags(extraFields(row, extraRoles)))
 
     const password = row.values.password ?? null
-    if (routed && password === null)
-      return { result: 'ok', fields: new Map([...fields, ['nopassword', 'y']]) }
+    if (routed && password === null) return { result: 'ok', fields: new Map(fields).set('nopassword', 'y') }
     if (routed && password === '') return wrong(row, 'password', 'is empty (NULL lets the backend decide)')
     if (password === null || password === '') return { result: 'ok', fields }
     return { result: 'ok', credentials: { stored: String(password) }, fields }
@@ -102,6 +101,7 @@ function isOwnRole(role: string, routed: boolean): boolean {
 }
 
 function extraFields(row: AccountRow, roles: readonly string[]): ExtraFields {
+  if (roles.length === 0) return noFields
   const fields = new Map<string, string>()
   for (const role of roles) {
     const value = row.values[role] ?? null

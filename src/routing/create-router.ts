@@ -85,8 +85,11 @@ export function createRouter(settings: RoutingSettings, deps: RouterDeps): Route
   }
 }
 
+/** To look closer at a name takes long. */
+const mayBeAddress = /:|\d$/
+
 function knownAddresses(host: string, hostip: string | undefined): readonly string[] | undefined {
   if (hostip !== undefined) return [hostip]
-  if (isIP(host) !== 0) return [host]
+  if (mayBeAddress.test(host) && isIP(host) !== 0) return [host]
   return host.toLowerCase() === 'localhost' ? localhost : undefined
 }

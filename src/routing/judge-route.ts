@@ -38,9 +38,10 @@ const routeFields = [
 ]
 
 function leadsBack(host: string, request: AuthRequest, { addresses, isSelf }: RouteFacts): boolean {
+  if (isSelf(host.toLowerCase())) return true
+  if (addresses === undefined) return false
   const own = [request.localIp, request.realLocalIp].flatMap(address => (address ? [plain(address)] : []))
-  const isOurs = (address: string) => own.includes(plain(address)) || isSelf(plain(address))
-  return isSelf(host.toLowerCase()) || (addresses ?? []).some(isOurs)
+  return addresses.some(address => own.includes(plain(address)) || isSelf(plain(address)))
 }
 
 /** `::ffff:192.0.2.1` is 192.0.2.1. */

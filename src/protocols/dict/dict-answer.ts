@@ -6,7 +6,7 @@
 import { hash, randomFillSync } from 'node:crypto'
 import type { Auth, IncomingRequest } from '../../auth/auth.js'
 import type { AuthOutcome } from '../../auth/auth-outcome.js'
-import type { ExtraFields } from '../../model/extra-fields.js'
+import { type ExtraFields, withoutFields } from '../../model/extra-fields.js'
 import { jsonText } from '../../model/json-text.js'
 import { Password } from '../../model/password.js'
 import { schemeNameOf } from '../../password/stored-password.js'
@@ -118,7 +118,7 @@ function lookupReply(
 
 function withoutNopassword(outcome: AuthOutcome): AuthOutcome {
   if (!outcome.fields.has('nopassword')) return outcome
-  return { ...outcome, fields: new Map([...outcome.fields].filter(([name]) => name !== 'nopassword')) }
+  return { ...outcome, fields: withoutFields(outcome.fields, ['nopassword']) }
 }
 
 /** In Homing's table and not in 2.3.19's (`doveadm pw -l`). */

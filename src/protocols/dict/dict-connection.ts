@@ -74,11 +74,10 @@ export function createDictConnection(
   }
   const session = createDictSession({ engine, output, now: Date.now, reportBug })
 
-  socket.setEncoding('latin1')
-  socket.on('data', (bytes: unknown) => {
+  socket.on('data', bytes => {
     // Closed with bytes unread, the connection would take our last answer with it.
     if (isEnding || cutter.isTooLong) return
-    for (const line of cutter.take(bytes as string)) session.take(line)
+    for (const line of cutter.take(bytes.toString('latin1'))) session.take(line)
     if (cutter.isTooLong) {
       session.takeTooLong(cutter.rest)
       return
