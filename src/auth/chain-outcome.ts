@@ -2,7 +2,7 @@
 
 import type { AuthTrace } from '../model/auth-event.js'
 import type { AuthRequest } from '../model/auth-request.js'
-import { type ExtraFields, noFields, withoutFields } from '../model/extra-fields.js'
+import { type ExtraFields, noFields, withField, withoutFields } from '../model/extra-fields.js'
 import type { Credentials, PassdbReply, Refusal } from '../model/passdb.js'
 import type { FinalResult, PassdbResult } from '../model/passdb-result.js'
 import { innerFields } from './link-fields.js'
@@ -63,7 +63,7 @@ export function outcomeOf(question: ChainQuestion, walked: WalkEnd): ChainOutcom
   }
   const credentials = credentialsOf(walked)
   if (credentials !== undefined || !state.nopassword) return { result, request, fields, credentials, trace }
-  return { result, request, fields: new Map(fields).set('nopassword', 'y'), trace }
+  return { result, request, fields: withField(fields, 'nopassword', 'y'), trace }
 }
 
 /** The outcome of a walk that found nobody to ask. */

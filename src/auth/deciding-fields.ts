@@ -2,7 +2,7 @@
 // Source: auth-request.c:auth_request_set_field and auth_request_validate_networks, Dovecot 2.3.19 and 2.4.1.
 
 import type { AuthRequest } from '../model/auth-request.js'
-import type { ExtraFields } from '../model/extra-fields.js'
+import { type ExtraFields, withoutFields } from '../model/extra-fields.js'
 import { isWithinNetworks } from '../model/networks.js'
 
 /** Dovecot fails a login that would have to wait longer than this (auth-request.c, AUTH_REQUEST_MAX_DELAY_SECS). */
@@ -31,7 +31,7 @@ export function refusalByFields(
 export function withoutPastDelay(fields: ExtraFields, unixSeconds: number): ExtraFields {
   const delay = fields.get('delay_until')
   if (delay === undefined || Number.parseInt(delay, 10) > unixSeconds) return fields
-  return new Map([...fields].filter(([name]) => name !== 'delay_until'))
+  return withoutFields(fields, ['delay_until'])
 }
 
 function refusalByNetworks(

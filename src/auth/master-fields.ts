@@ -1,6 +1,6 @@
 // What a proxy needs to log in at the backend for a master user.
 
-import { type ExtraFields, withoutFields } from '../model/extra-fields.js'
+import { type ExtraFields, withField, withoutFields } from '../model/extra-fields.js'
 
 /**
  * The fields of a master's login as `user`, with `master` beside a route. What the row of the user names wins: its
@@ -12,5 +12,5 @@ export function withMaster(fields: ExtraFields, master: string, user: string): E
   const isProxied = fields.has('proxy') || fields.has('proxy_maybe')
   if (!isProxied || (fields.get('master') ?? '') !== '') return fields
   const name = (fields.get('pass') ?? '') === '' ? master : (fields.get('destuser') ?? user)
-  return new Map([...withoutFields(fields, ['master']), ['master', name]])
+  return withField(withoutFields(fields, ['master']), 'master', name)
 }

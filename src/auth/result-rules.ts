@@ -1,7 +1,7 @@
 // Decides what one passdb's reply means for the rest of the chain. Pure; Dovecot's rules, one truth
 // (auth-request.c:auth_request_handle_passdb_callback, 2.3.19; auth_request_finish_passdb_lookup, 2.4.1).
 
-import { withoutFields } from '../model/extra-fields.js'
+import { withField, withoutFields } from '../model/extra-fields.js'
 import type { Credentials, PassdbReply } from '../model/passdb.js'
 import type { FinalResult, PassdbResult } from '../model/passdb-result.js'
 import type { LinkRules, ResultRule } from './chained-passdb.js'
@@ -153,7 +153,7 @@ function denied(state: ChainState, set: SetFields | undefined, result: PassdbRes
 }
 
 function withReason(state: ChainState, reason: string): ChainState {
-  return { ...state, fields: new Map([...state.fields, ['reason', reason]]) }
+  return { ...state, fields: withField(state.fields, 'reason', reason) }
 }
 
 function end(state: ChainState, result: Exclude<FinalResult, 'ok'>): End {

@@ -3,7 +3,7 @@
 import type { Static } from 'typebox'
 import type { AccountColumns, AccountRow } from '../database/account-table.js'
 import type { AuthRequest } from '../model/auth-request.js'
-import { type ExtraFields, mergeFields, noFields } from '../model/extra-fields.js'
+import { type ExtraFields, noFields } from '../model/extra-fields.js'
 import { withoutUntrueFlags } from '../model/field-firewall.js'
 import type { Passdb, PassdbLookup } from '../model/passdb.js'
 import { choice, settings, table, text, url, yesNo } from '../model/setting.js'
@@ -83,10 +83,11 @@ function accountReader(given: Static<typeof options>, columns: AccountColumns): 
 
     const route = routed ? proxyFields(row.values, request.protocol, proxy) : undefined
     if (route !== undefined && 'problem' in route) return wrong(row, route.role, route.problem)
-    const fields = mergeFields(route?.fields ?? noFields, withoutUntrueFlags(extraFields(row, extraRoles)))
+    const fields = route === undefined ? new Map<string, string>() : route.fields
+    for (const [name, value] of withoutUntrueFlags(extraFields(row, extraRoles))) fields.set(name, value)
 
     const password = row.values.password ?? null
-    if (routed && password === null) return { result: 'ok', fields: new Map(fields).set('nopassword', 'y') }
+    if (routed && password === null) return { result: 'ok', fields: fields.set('nopassword', 'y') }
     if (routed && password === '') return wrong(row, 'password', 'is empty (NULL lets the backend decide)')
     if (password === null || password === '') return { result: 'ok', fields }
     return { result: 'ok', credentials: { stored: String(password) }, fields }

@@ -8,13 +8,25 @@ const escapes: Readonly<Record<string, string>> = {
   '\n': '\x01n',
 }
 
-const special = /[\x00\x01\t\r\n]/
 const everySpecial = /[\x00\x01\t\r\n]/g
 
 /** The text with NUL, 0x01, TAB, CR and LF written as 0x01 and a letter. */
 export function tabEscape(text: string): string {
-  return special.test(text) ? text.replace(everySpecial, character => escapes[character] ?? character) : text
+  return isPlain(text) ? text : text.replace(everySpecial, character => escapes[character] ?? character)
 }
+
+/** A regular expression takes four times as long for the short texts that almost all are. */
+function isPlain(text: string): boolean {
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code <= 0x01 || code === TAB || code === LF || code === CR) return false
+  }
+  return true
+}
+
+const TAB = 0x09
+const LF = 0x0a
+const CR = 0x0d
 
 const unescapes: Readonly<Record<string, string>> = { '0': '\x00', '1': '\x01', t: '\t', r: '\r', n: '\n' }
 

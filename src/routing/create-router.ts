@@ -3,7 +3,7 @@
 import { isIP } from 'node:net'
 import type { AuthRequest } from '../model/auth-request.js'
 import type { Clock } from '../model/clock.js'
-import type { ExtraFields } from '../model/extra-fields.js'
+import { type ExtraFields, withField } from '../model/extra-fields.js'
 import { createAddressBook, type Resolve, systemResolve } from './address-book.js'
 import { type JudgedRoute, judgeRoute } from './judge-route.js'
 import type { RoutingSettings } from './routing-settings.js'
@@ -65,7 +65,7 @@ export function createRouter(settings: RoutingSettings, deps: RouterDeps): Route
     const [first] = found.addresses
     if (!settings.proxy_hostip || first === undefined || !('fields' in judged)) return judged
     if (!judged.fields.has('host')) return judged
-    return { fields: new Map([...judged.fields, ['hostip', first]]) }
+    return { fields: withField(judged.fields, 'hostip', first) }
   }
 
   return {

@@ -1,6 +1,5 @@
 // Where this user's mail lives, as Dovecot's proxy fields: one row of a proxy table and a protocol make them.
 
-import type { ExtraFields } from '../model/extra-fields.js'
 import { readTruth } from '../model/truth.js'
 
 /** Role → value of one row of a proxy table. A role that the table has no column for is missing. */
@@ -15,9 +14,9 @@ export interface ProxyOptions {
   readonly maybe?: boolean
 }
 
-/** The fields, or what is wrong with the row: the role, and why. A row that is wrong must fail the login. */
+/** The fields, made anew and the caller's, or what is wrong with the row: the role, and why. A row that is wrong must fail the login. */
 export type ProxyFields =
-  | { readonly fields: ExtraFields }
+  | { readonly fields: Map<string, string> }
   | { readonly problem: string; readonly role: string }
 
 /** The roles that are used up here; whatever else a row has is not ours. */
@@ -56,7 +55,7 @@ export function proxyFields(row: ProxyRow, protocol: string, options: ProxyOptio
   const encryption = readEncryption(row, options)
   for (const read of [host, port, encryption]) if ('problem' in read) return read
 
-  const fields = new Map([[options.maybe ? 'proxy_maybe' : 'proxy', 'y']])
+  const fields = new Map<string, string>().set(options.maybe ? 'proxy_maybe' : 'proxy', 'y')
   for (const read of [host, port, encryption]) if ('field' in read) fields.set(...read.field)
   fields.set('nodelay', 'y')
   if (options.noPipelining) fields.set('proxy_nopipelining', 'y')

@@ -143,8 +143,20 @@ function userdbReply(asked: string, outcome: Awaited<ReturnType<Auth['lookupUser
 function formatFields(asked: string, user: string, fields: ExtraFields, password?: string): string {
   let members = password === undefined ? '' : `,"password":${jsonText(password)}`
   if (user !== asked) members += `,"user":${jsonText(user)}`
-  for (const [name, value] of fields) members += `,${jsonText(name)}:${jsonText(value)}`
+  for (const [name, value] of fields) members += beginning(name) + jsonText(value)
   return `{${members.slice(1)}}`
+}
+
+/** Names come again and again: those of Dovecot and of the columns. */
+const beginnings = new Map<string, string>()
+const MOST_BEGINNINGS = 200
+
+function beginning(name: string): string {
+  const known = beginnings.get(name)
+  if (known !== undefined) return known
+  const text = `,${jsonText(name)}:`
+  if (beginnings.size < MOST_BEGINNINGS) beginnings.set(name, text)
+  return text
 }
 
 function failed(why: string): DictReply {

@@ -47,6 +47,6 @@ Fields.prototype = Object.create(null)
 export function formatDovecotFields(verdict: Verdict): string {
   let line = `result=${verdict.result}\tuser=${tabEscape(verdict.user)}`
   if (verdict.reason !== undefined) line += `\treason=${tabEscape(verdict.reason)}`
-  for (const [name, value] of verdict.fields) line += `\t${tabEscape(`${name}=${value}`)}`
+  for (const [name, value] of verdict.fields) line += `\t${tabEscape(name)}=${tabEscape(value)}`
   return `${line}\n`
 }
