@@ -1,7 +1,7 @@
 // npm run bench -- doors [NAME…] [--only TEXT] [--seconds N] [--rounds N]
 //
-// What each door carries, beside what it is compared with. All contenders of a measurement run in turn, several rounds,
-// so that a slow minute of the machine hits all of them.
+// What each door carries, beside what it is compared with. All contenders of a measurement run in turn, several rounds, and
+// each is compared with the reference of its own round, so that a slow minute of the machine hits both.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -87,9 +87,14 @@ function print(contenders: readonly Contender[], runs: ReadonlyMap<string, reado
     const range = `${Math.min(...rates).toFixed(0)}–${Math.max(...rates).toFixed(0)}`
     console.log(
       `${name.padEnd(width)}  ${median(rates).toFixed(0).padStart(6)}/s (${range})  p50 ${p50} ms  p99 ${p99} ms` +
-        `${goal ? verdict(median(rates) / median(ratesOf(goal.of)), goal) : ''}  CPU µs each: ${cpu}  ${statuses(runs.get(name) ?? [])}`,
+        `${goal ? verdict(median(ratios(rates, ratesOf(goal.of))), goal) : ''}  CPU µs each: ${cpu}  ${statuses(runs.get(name) ?? [])}`,
     )
   }
+}
+
+/** Round by round; empty if there are no references. */
+function ratios(rates: readonly number[], references: readonly number[]): number[] {
+  return references.map((reference, round) => (rates[round] ?? Number.NaN) / reference)
 }
 
 function verdict(ratio: number, { of, atLeast }: NonNullable<Contender['goal']>): string {
