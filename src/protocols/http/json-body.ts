@@ -3,7 +3,7 @@
 // Stricter than JSON.parse where leniency could let two readers see two requests (a key twice, `__proto__`,
 // a byte order mark), and able to carry a password that is not UTF-8: such a body is read byte for byte.
 
-import { isUtf8 } from 'node:buffer'
+import { isAscii, isUtf8 } from 'node:buffer'
 
 export type JsonBody =
   | { readonly body: Readonly<Record<string, unknown>>; readonly encoding: BodyEncoding }
@@ -15,7 +15,8 @@ export type BodyEncoding = 'utf8' | 'latin1'
 /** Parses the bytes of one request. What is malformed is named without repeating any of it. */
 export function parseJsonBody(bytes: Buffer): JsonBody {
   const encoding: BodyEncoding = isUtf8(bytes) ? 'utf8' : 'latin1'
-  const text = bytes.toString(encoding)
+  // ASCII is the same in both, and quicker to read a byte at a time.
+  const text = bytes.toString(isAscii(bytes) ? 'latin1' : encoding)
   let body: unknown
   try {
     body = JSON.parse(text)
