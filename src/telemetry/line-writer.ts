@@ -8,7 +8,7 @@ export interface LineWriter {
   write(line: string): void
   /**
    * The same for a line that is yet to be made: many are made in one go, which takes half the time of making each where it
-   * comes up.
+   * comes up. It keeps its place among the lines. One that cannot be made counts as dropped.
    */
   writeMade(make: () => string): void
   /** Lines that were dropped, since the start. */
@@ -50,7 +50,19 @@ export function createLineWriter(fd: number, limit = WAITING): LineWriter {
   function makeAll(): void {
     const makes = unmade
     unmade = []
-    for (const make of makes) take(make())
+    for (const make of makes) takeMade(make)
+  }
+
+  /** Whoever happens to be here has nothing to do with a line that cannot be made. */
+  function takeMade(make: () => string): void {
+    let line: string
+    try {
+      line = make()
+    } catch {
+      droppedLines++
+      return
+    }
+    take(line)
   }
 
   function writeOut(): Promise<void> {

@@ -2,7 +2,18 @@ import t from 'tap'
 import { isAmong, secretBlock } from '../../../src/protocols/http/secret-block.js'
 
 const long = 'x'.repeat(300)
-const texts = ['', 'a', 'a\0', '\0a', 'ä', 'Bearer secret', 'x'.repeat(253), 'x'.repeat(254), 'x'.repeat(255), long]
+const texts = [
+  '',
+  'a',
+  'a\0',
+  '\0a',
+  'ä',
+  'Bearer secret',
+  'x'.repeat(253),
+  'x'.repeat(254),
+  'x'.repeat(255),
+  long,
+]
 
 t.test('a text is found among secrets if it is one of them, and only then', async t => {
   for (const wanted of texts) {

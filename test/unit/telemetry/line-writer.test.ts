@@ -1,6 +1,7 @@
 import { execFile, spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { createLineWriter } from '../../../src/telemetry/line-writer.js'
@@ -16,6 +17,39 @@ t.test('lines arrive whole and in order', async t => {
   await writer.flush()
   t.equal(readFileSync(file, 'utf8'), lines.join(''))
   t.equal(writer.dropped(), 0)
+  closeSync(fd)
+})
+
+t.test('lines that are made later keep their place, and one that cannot be made costs no other', async t => {
+  const file = join(folder, 'made')
+  const fd = openSync(file, 'a')
+  const writer = createLineWriter(fd)
+  const expected: string[] = []
+  for (let n = 0; n < 1000; n++) {
+    const line = `line ${n}\n`
+    expected.push(line)
+    if (n % 100 === 50) writer.write(line)
+    else writer.writeMade(() => line)
+    if (n % 100 === 70) {
+      writer.writeMade(() => {
+        throw new Error('a bug')
+      })
+    }
+  }
+  await writer.flush()
+  t.equal(readFileSync(file, 'utf8'), expected.join(''))
+  t.equal(writer.dropped(), 10)
+  closeSync(fd)
+})
+
+t.test('a line that is made later is written within a second', async t => {
+  const file = join(folder, 'soon')
+  const fd = openSync(file, 'a')
+  const writer = createLineWriter(fd)
+  writer.writeMade(() => 'line\n')
+  await sleep(1500)
+  t.equal(readFileSync(file, 'utf8'), 'line\n')
+  await writer.flush()
   closeSync(fd)
 })
 
