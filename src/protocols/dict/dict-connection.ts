@@ -53,8 +53,9 @@ export function createDictConnection(
       unsent += text
       if (isFlushing) return
       isFlushing = true
-      // After all that is answered at once: what came in one piece goes out in one.
-      process.nextTick(flush)
+      // After all that has come is read: what came in one piece goes out in one, and to read them all and then to answer them
+      // all is quicker than in turn.
+      setImmediate(flush)
     },
     announce(text) {
       unsent += text
