@@ -43,7 +43,7 @@ async function copy(t: Test, url: string, scheme = 'SHA512-CRYPT', rounds = 0) {
     return (await engine.auth.authenticate(request, new Password(password))).result
   }
   const untilTold = async () => {
-    for (let tries = 0; tries < 200 && events.length === 0; tries++) await sleep(20)
+    for (let tries = 0; tries < 1000 && events.length === 0; tries++) await sleep(20)
     return events
   }
   return { engine, login, events, untilTold }
