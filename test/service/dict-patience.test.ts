@@ -109,7 +109,8 @@ t.test('a peer that does not read its answers goes, one that reads them slowly d
   await after(31)
   await after(32)
   t.same(warnings, [], 'it has read in between')
-  await after(63)
+  // What was on its way still counts as read: on a slow machine it ends later.
+  for (const seconds of [63, 94, 125]) if (warnings.length === 0) await after(seconds)
   t.same(warnings, ['dict: a peer was sent away: it does not read its answers'])
 })
 
