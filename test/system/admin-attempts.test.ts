@@ -137,7 +137,9 @@ t.test('over SQLite no login waits for a report, and what a command changes is s
   }
   const { status, body } = await reporting
   const took = performance.now() - started
-  t.match({ status, body }, { status: 200, body: { rows: [{ failures: 8 }] } })
+  // On a slow machine the list holds who failed in the meantime, too, and oftener than the others.
+  const others = (body.rows as readonly { readonly user: string }[]).filter(({ user }) => user !== 'nobody')
+  t.match({ status, first: others[0] }, { status: 200, first: { failures: 8 } })
   t.comment(
     `report ${Math.round(took)} ms, ${waits.length} logins, slowest ${Math.round(Math.max(...waits))} ms`,
   )

@@ -7,7 +7,7 @@ import { needs } from './parts.js'
 import { startRedis } from './redis-server.js'
 import { login, startThreeCopies } from './three-copies.js'
 
-t.test('three copies and two Dovecots', { timeout: 120_000 }, async t => {
+t.test('three copies and two Dovecots', { timeout: 240_000 }, async t => {
   if (!needs(t, 'mariadb', 'redis', 'dovecot-2.3', 'dovecot-2.4')) return
   const [redis, dovecot23, dovecot24] = await Promise.all([
     startRedis(),

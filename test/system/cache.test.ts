@@ -26,7 +26,7 @@ interface Answered {
   readonly ms: number
 }
 
-t.test('a database that is killed under load', { timeout: 120_000 }, async t => {
+t.test('a database that is killed under load', { timeout: 240_000 }, async t => {
   if (!needs(t, 'mariadb')) return
   const { mariadb, homing } = await startSite(t, `auth_cache_size = "16M"\nauth_cache_ttl = "${TTL_MS} ms"`)
   await load(homing, seen, 500)
@@ -69,7 +69,7 @@ t.test('a database that is killed under load', { timeout: 120_000 }, async t => 
   t.ok(slow < 30, `${slow} of ${hanging.length} had to wait for it`)
 })
 
-t.test('invented names and wrong passwords at full rate', { timeout: 120_000 }, async t => {
+t.test('invented names and wrong passwords at full rate', { timeout: 240_000 }, async t => {
   if (!needs(t, 'mariadb')) return
   // Room for the users, and for some hundred invented names.
   const { homing } = await startSite(t, 'auth_cache_size = "128k"')

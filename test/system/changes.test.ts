@@ -7,7 +7,7 @@ import { letInAfter, login, startThreeCopies, type ThreeCopies } from './three-c
 
 const USER = 'anna@example.org'
 
-t.test('over the bus, and when the bus dies and comes back', { timeout: 120_000 }, async t => {
+t.test('over the bus, and when the bus dies and comes back', { timeout: 240_000 }, async t => {
   if (!needs(t, 'mariadb', 'redis')) return
   const redis = await startRedis()
   t.teardown(() => redis.close())
@@ -42,7 +42,7 @@ t.test('over the bus, and when the bus dies and comes back', { timeout: 120_000 
   redis.resume()
 })
 
-t.test('without a bus', { timeout: 120_000 }, async t => {
+t.test('without a bus', { timeout: 240_000 }, async t => {
   if (!needs(t, 'mariadb')) return
   const site = await startThreeCopies(t, '', {})
   await addUser(t, site)

@@ -147,7 +147,7 @@ t.test('a file that cannot be opened is an error, and is opened once it can be',
 
 t.test(
   'a process killed while it writes loses nothing that was acknowledged',
-  { timeout: 120_000 },
+  { timeout: 240_000 },
   async t => {
     const { path, database } = await migrated(t)
     const writer = fileURLToPath(new URL('./fixtures/sqlite-writer.js', import.meta.url))

@@ -34,7 +34,7 @@ t.test('auth.lua waits longer for an answer than a password may wait for its has
   }
 })
 
-t.test('hashes that take longer than a caller waits', { timeout: 120_000 }, async t => {
+t.test('hashes that take longer than a caller waits', { timeout: 240_000 }, async t => {
   if (!needs(t, 'dovecot-2.3', 'dovecot-2.4')) return
   const folder = await mkdtemp(join(tmpdir(), 'homing-slow-hash-'))
   t.teardown(() => rm(folder, { recursive: true }))
