@@ -17,52 +17,63 @@ export interface LineWriter {
   flush(deadlineMs?: number): Promise<void>
 }
 
-/** Lines are gathered up to this many characters, or a second, before one write: to another thread and back is most of it. */
+/** Lines are gathered up to this many bytes, or a second, before one write: to another thread and back is most of it. */
 const GATHERED = 65_536
 const GATHERING_MS = 1000
 /** Lines that are made in one go. */
 const MADE_AT_ONCE = 64
-/** As many characters may wait for a reader that stands still: some 30,000 lines. */
+/** As many bytes may wait for a reader that stands still: some 30,000 lines. */
 const WAITING = 8 * 1024 * 1024
 const TRY_AGAIN_MS = 50
 const FLUSH_DEADLINE_MS = 1000
 
+/** Bytes from here on: a text that waits for a second is copied by V8's collector twice, and logins wait meanwhile. */
+interface Piece {
+  readonly bytes: Buffer
+  readonly lines: number
+}
+
 export function createLineWriter(fd: number, limit = WAITING): LineWriter {
   let unmade: (() => string)[] = []
-  let waiting: string[] = []
-  let waitingLength = 0
+  let waiting: Piece[] = []
+  let waitingBytes = 0
   let writing: Promise<void> | undefined
   let droppedLines = 0
   let isEnding = false
   const timer = setInterval(() => void writeOut(), GATHERING_MS)
   timer.unref()
 
-  function take(line: string): void {
-    if (waitingLength + line.length > limit) {
-      droppedLines++
-      return
+  function take(lines: readonly string[]): void {
+    let text = ''
+    let taken = 0
+    for (const line of lines) {
+      if (waitingBytes + text.length + line.length > limit) continue
+      text += line
+      taken++
     }
-    waiting.push(line)
-    waitingLength += line.length
-    if (waitingLength >= GATHERED) void writeOut()
+    droppedLines += lines.length - taken
+    if (taken === 0) return
+    const bytes = Buffer.from(text)
+    waiting.push({ bytes, lines: taken })
+    waitingBytes += bytes.length
+    if (waitingBytes >= GATHERED) void writeOut()
   }
 
   function makeAll(): void {
+    if (unmade.length === 0) return
     const makes = unmade
     unmade = []
-    for (const make of makes) takeMade(make)
+    take(makes.flatMap(made))
   }
 
   /** Whoever happens to be here has nothing to do with a line that cannot be made. */
-  function takeMade(make: () => string): void {
-    let line: string
+  function made(make: () => string): string | [] {
     try {
-      line = make()
+      return make()
     } catch {
       droppedLines++
-      return
+      return []
     }
-    take(line)
   }
 
   function writeOut(): Promise<void> {
@@ -76,20 +87,20 @@ export function createLineWriter(fd: number, limit = WAITING): LineWriter {
   /** What is gathered while one write is under way waits for the next full one, or the last. */
   async function writeAll(): Promise<void> {
     while (waiting.length > 0) {
-      const lines = waiting
-      const bytes = Buffer.from(lines.join(''))
+      const pieces = waiting
       waiting = []
-      if (!(await writeBytes(fd, bytes))) droppedLines += lines.length
+      const bytes = Buffer.concat(pieces.map(piece => piece.bytes))
+      if (!(await writeBytes(fd, bytes))) droppedLines += pieces.reduce((sum, { lines }) => sum + lines, 0)
       // What is being written counts as waiting: it is in memory as well.
-      waitingLength -= lines.reduce((length, line) => length + line.length, 0)
-      if (waitingLength < GATHERED && !isEnding) break
+      waitingBytes -= bytes.length
+      if (waitingBytes < GATHERED && !isEnding) break
     }
   }
 
   return {
     write: line => {
       makeAll()
-      take(line)
+      take([line])
     },
     writeMade: make => {
       unmade.push(make)
