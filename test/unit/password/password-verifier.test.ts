@@ -181,7 +181,7 @@ t.test('a password that crypt(3) refuses for its length is a mismatch without be
     t.strictSame(await ask('{PLAIN}x', 'x'.repeat(2 ** 20)), { verdict: 'mismatch' })
     took.push(performance.now() - start)
   }
-  t.ok(Math.min(...took) < 20)
+  t.ok(Math.min(...took) < 100, `${Math.min(...took).toFixed(0)} ms`)
   t.equal(verifier.stats().computed, 1)
   await verifier.close()
 })
