@@ -224,8 +224,15 @@ async function crowd(t: Test, { proxy, imaps, backends: [backend] }: Site): Prom
   const users = [...crowdOf('there'), ...crowdOf('here')]
   const appended = await Promise.all(
     users.map(async name => {
-      const login = await imapLogin(imaps, { user: `${name}@proxied.test`, password: PASSWORD })
-      const answer = await imapAppend(login, `Subject: of ${name} alone\r\n\r\n`)
+      // Who waited in vain once, on a busy machine, is not known: both logs would have told.
+      const waited = async (cause: Error): Promise<never> => {
+        const ends = await Promise.all(
+          [proxy, backend].map(async dovecot => (await dovecot.log()).slice(-3000)),
+        )
+        throw new Error(`${name}: ${cause.message}\n${ends.join('\n--- the backend:\n')}`, { cause })
+      }
+      const login = await imapLogin(imaps, { user: `${name}@proxied.test`, password: PASSWORD }).catch(waited)
+      const answer = await imapAppend(login, `Subject: of ${name} alone\r\n\r\n`).catch(waited)
       login.client.close()
       return answer.slice(0, 2)
     }),
