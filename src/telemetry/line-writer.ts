@@ -27,7 +27,7 @@ const WAITING = 8 * 1024 * 1024
 const TRY_AGAIN_MS = 50
 const FLUSH_DEADLINE_MS = 1000
 
-/** Bytes from here on: a text that waits for a second is copied by V8's collector twice, and logins wait meanwhile. */
+/** Lines that wait, as bytes: texts would be copied by V8's collector in the meantime, and logins wait while it does that. */
 interface Piece {
   readonly bytes: Buffer
   readonly lines: number
