@@ -5,7 +5,8 @@ export interface DoveadmCall {
   readonly place: DoveadmPlace
   readonly secret: string
   readonly ca: string | undefined
-  readonly signal: AbortSignal
+  /** The deadline of one exchange, from now on: many names take several. */
+  deadline(): AbortSignal
   /** Users by name; none: everybody. */
   readonly users: readonly string[]
 }

@@ -46,14 +46,14 @@ function entriesOf(reply: unknown, expectedTag: string): number {
 }
 
 function post(
-  { place, secret, ca, signal }: DoveadmCall,
+  { place, secret, ca, deadline }: DoveadmCall,
   body: string,
 ): Promise<{ status: number; text: string }> {
   const { host, port, tls } = place
   const options = {
     host,
     port,
-    signal,
+    signal: deadline(),
     method: 'POST',
     path: '/doveadm/v1',
     agent: false as const,

@@ -51,7 +51,8 @@ interface Dialogue {
   close(): void
 }
 
-function openDialogue({ place: { host, port, tls }, ca, signal }: DoveadmCall): Promise<Dialogue> {
+function openDialogue({ place: { host, port, tls }, ca, deadline }: DoveadmCall): Promise<Dialogue> {
+  const signal = deadline()
   const socket: Socket = tls ? connectTls({ host, port, ...(ca && { ca }) }) : connectTcp({ host, port })
   const lines: string[] = []
   let rest = ''
@@ -95,8 +96,6 @@ function openDialogue({ place: { host, port, tls }, ca, signal }: DoveadmCall): 
   }
   return new Promise((resolve, reject) => {
     wake = () => (failure ? reject(failure) : resolve(dialogue))
-    // A signal that came before us tells nobody any more.
-    if (signal.aborted) tooLate()
     socket.once(tls ? 'secureConnect' : 'connect', () => wake())
   })
 }

@@ -15,7 +15,7 @@ export type DovecotFlushed =
 export interface DovecotCaches {
   readonly names: readonly string[]
   /**
-   * All of them at once, each within the deadline; never rejects. Users by name, or masks with `*` and `?`; none:
+   * All of them at once, each exchange within the deadline; never rejects. Users by name, or masks with `*` and `?`; none:
    * everybody. Before 2.4.3 Dovecot knows no masks: then everybody is forgotten.
    */
   flush(masks: readonly string[]): Promise<readonly DovecotFlushed[]>
@@ -31,15 +31,19 @@ export function openDovecotCaches(settings: DovecotSettings): DovecotCaches {
   })
   const flushOne = async (place: DoveadmPlace, users: readonly string[]): Promise<DovecotFlushed> => {
     const { name, protocol } = place
-    const signal = AbortSignal.timeout(settings.doveadm_timeout)
+    let signal: AbortSignal | undefined
+    const deadline = () => {
+      signal = AbortSignal.timeout(settings.doveadm_timeout)
+      return signal
+    }
     try {
       const entries =
         protocol === 'http'
-          ? await flushOverHttp({ place, secret: settings.doveadm_api_key, ca, signal, users })
-          : await flushOverDoveadm({ place, secret: settings.doveadm_password, ca, signal, users })
+          ? await flushOverHttp({ place, secret: settings.doveadm_api_key, ca, deadline, users })
+          : await flushOverDoveadm({ place, secret: settings.doveadm_password, ca, deadline, users })
       return { name, confirmed: true, entries }
     } catch (cause) {
-      const late = signal.aborted && `no answer within ${settings.doveadm_timeout} ms`
+      const late = signal?.aborted && `no answer within ${settings.doveadm_timeout} ms`
       return {
         name,
         confirmed: false,

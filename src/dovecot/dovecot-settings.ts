@@ -20,9 +20,13 @@ export const dovecotSettings = settings({
   ),
   doveadm_api_key: secret('doveadm_api_key of those that are asked over HTTP.'),
   doveadm_password: secret('doveadm_password of those that are asked over doveadm’s own protocol.'),
-  doveadm_timeout: time('A Dovecot that has not answered by then has not confirmed.', '2 secs', {
-    minimum: 1,
-  }),
+  doveadm_timeout: time(
+    'A Dovecot that has not answered by then has not confirmed; each connection has this time (doveadm’s own protocol takes some 900 bytes of names over one).',
+    '2 secs',
+    {
+      minimum: 1,
+    },
+  ),
   doveadm_tls_ca_file: text(
     'PEM file of the authorities that https:// and doveadms:// trust; empty: those of Node.',
     '',

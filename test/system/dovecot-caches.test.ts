@@ -1,8 +1,8 @@
 // Real Dovecots forget whom they are told to forget, and one that does not answer has not confirmed.
 
-import { createServer } from 'node:net'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { openDovecotCaches } from '../../src/dovecot/dovecot-caches.js'
 import type { DovecotSettings } from '../../src/dovecot/dovecot-settings.js'
 import { type CachingDovecot, startCachingDovecot } from './caching-dovecot.js'
@@ -15,6 +15,20 @@ const settingsFor = (dovecot: Pick<CachingDovecot, 'key' | 'password'>, urls: st
   doveadm_timeout: 3000,
   doveadm_tls_ca_file: '',
 })
+
+/** The port of one that begins to speak to this Dovecot only `ms` after it was called. */
+async function slowly(t: Test, port: number, ms: number): Promise<number> {
+  const server = createServer(socket => {
+    const toDovecot = connect(port, '127.0.0.1')
+    socket.on('error', () => toDovecot.destroy())
+    toDovecot.on('error', () => socket.destroy())
+    toDovecot.pipe(socket)
+    setTimeout(() => socket.pipe(toDovecot), ms)
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close())
+  return (server.address() as AddressInfo).port
+}
 
 const manyNames = Array.from({ length: 500 }, (_, at) => `user${at}@example.org`)
 
@@ -58,7 +72,12 @@ for (const version of ['2.3', '2.4'] as const) {
     t.ok(await dovecot.letsIn('anna', 'two'))
     t.ok(await dovecot.letsIn('carl', 'one'), 'others stay cached')
     t.match(await caches.flush([]), [{ name, confirmed: false, reason: /named users only/ }])
-    t.same(await caches.flush([...manyNames, 'carl']), [{ name, confirmed: true, entries: 1 }])
+    const slow = `doveadm://127.0.0.1:${await slowly(t, dovecot.doveadmPort, 500)}`
+    t.same(
+      await openDovecotCaches(settingsFor(dovecot, [slow])).flush([...manyNames, 'carl']),
+      [{ name: slow, confirmed: true, entries: 1 }],
+      'who answers slowly, but answers, has confirmed, however many they are',
+    )
     t.match(await caches.flush(['an\nna']), [{ confirmed: false }], 'no name becomes another command')
 
     const wrong = openDovecotCaches({ ...settingsFor(dovecot, [name]), doveadm_password: 'guess' })
