@@ -28,7 +28,7 @@ export interface LookUpOptions {
 }
 
 /**
- * Asks the database behind a link; what is cached comes at once, without a promise. Never throws: trouble there is
+ * Asks the database behind a link; what is cached, or in an embedded database, comes at once, without a promise. Never throws: trouble there is
  * never "no such user".
  */
 export function lookUp(
@@ -78,7 +78,7 @@ function lookUpCached(
   try {
     const looked =
       cache === undefined || deny
-        ? passdb.lookup(request).then((found): CachedLookup => ({ found, cache: 'none' }))
+        ? andThen(passdb.lookup(request), (found): CachedLookup => ({ found, cache: 'none' }))
         : cache.lookup({ name, passdb, request, asked, again })
     return looked instanceof Promise ? looked.catch(failed) : looked
   } catch (cause) {

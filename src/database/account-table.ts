@@ -36,8 +36,11 @@ export interface StoredPasswordRow {
 }
 
 export interface AccountTable {
-  /** Finds the account of a normalised login name. Lookups that wait at the same moment share one query. */
-  find(user: string, signal?: AbortSignal): Promise<AccountLookup>
+  /**
+   * Finds the account of a normalised login name; at once in an embedded database. Lookups that wait at the same moment
+   * share one query. Never rejects.
+   */
+  find(user: string, signal?: AbortSignal): AccountLookup | Promise<AccountLookup>
   /** Stored names in normalised form that match the mask, each once, in pages. Throws when it breaks off. */
   list(mask: string): AsyncIterable<string>
   /** How many rows there are. Rejects with a DatabaseError. */

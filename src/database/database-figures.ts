@@ -33,10 +33,21 @@ export function createStatementCounts() {
       count.seconds += (performance.now() - startedAt) / 1000
     }
   }
+  const countedNow =
+    (readNow: NonNullable<SqlDatabase['readNow']>): NonNullable<SqlDatabase['readNow']> =>
+    query => {
+      const startedAt = performance.now()
+      const rows = readNow(query)
+      if (rows === undefined) return undefined
+      counts.read.done++
+      counts.read.seconds += (performance.now() - startedAt) / 1000
+      return rows
+    }
   return {
     counts,
     watch: (database: SqlDatabase): SqlDatabase => ({
       ...database,
+      ...(database.readNow && { readNow: countedNow(database.readNow) }),
       read: (statement, query, options) => counted('read', database.read(statement, query, options)),
       transaction: (statement, run) => counted('write', database.transaction(statement, run)),
     }),

@@ -16,27 +16,47 @@ export const BATCH_SIZE = 64
 /** Asks for all of the names at once; what comes back knows each one's answer. Rejects with a DatabaseError. */
 export type FindAll = (names: readonly string[]) => Promise<(name: string) => AccountLookup>
 
-export function createFindAll(
+/** How one table is asked for accounts. */
+export interface AccountQueries {
+  readonly findAll: FindAll
+  /** Where the database answers at once; undefined: to be asked by `findAll`. */
+  findNow(name: string): AccountLookup | undefined
+}
+
+export function accountQueries(
   database: SqlDatabase,
   options: AccountTableOptions,
   nameColumns: NameColumns,
-): FindAll {
+): AccountQueries {
   const statement = `find accounts in ${options.table}`
   const queryFor = queryBySize(database, options, nameColumns)
   const toRow = rowReader(options.columns)
   const isBehind: AccountLookup = { found: 'error', cause: behindError(statement, database.name) }
-  return async names => {
-    const tooOld = new Set<string>()
-    const rows = await database.read(statement, queryFor(names), { about: { names, tooOld } })
+  /** By name; who is not in it is `none`. */
+  const readRows = (rows: readonly PlacedRow[]): ReadonlyMap<string, AccountLookup> => {
     const found = new Map<string, AccountLookup>()
     for (const placed of rows) {
       const row = toRow(placed)
       const name = options.normalise(row.user)
       found.set(name, found.has(name) ? { found: 'several' } : { found: 'one', row })
     }
-    return name => (tooOld.has(name) ? isBehind : (found.get(name) ?? { found: 'none' }))
+    return found
+  }
+  return {
+    findAll: async names => {
+      const tooOld = new Set<string>()
+      const found = readRows(await database.read(statement, queryFor(names), { about: { names, tooOld } }))
+      return name => (tooOld.has(name) ? isBehind : (found.get(name) ?? none))
+    },
+    findNow: name => {
+      const rows = database.readNow?.(queryFor([name]))
+      if (rows === undefined) return undefined
+      return rows.length === 0 ? none : (readRows(rows).get(name) ?? none)
+    },
   }
 }
+
+const none: AccountLookup = { found: 'none' }
 
 /** `local@domain` → its halves, as Dovecot cuts: the domain is all after the first `@`, and may be empty. */
 export function splitName(name: string): [local: string, domain: string] {

@@ -3,7 +3,7 @@
 import { ConfigError } from '../model/config-error.js'
 import type { AccountLookup, AccountTable, AccountTableOptions } from './account-table.js'
 import { DatabaseError, errorCode, toDatabaseError } from './database-error.js'
-import { BATCH_SIZE, createFindAll, type FindAll } from './find-accounts.js'
+import { type AccountQueries, accountQueries, BATCH_SIZE, type FindAll } from './find-accounts.js'
 import { listAccounts } from './list-accounts.js'
 import { countRows, listPasswords } from './list-passwords.js'
 import { createMicroBatch } from './micro-batch.js'
@@ -14,7 +14,7 @@ import type { SqlDatabase } from './sql-database.js'
 
 interface KnownTable {
   readonly nameColumns: NameColumns
-  readonly findAll: FindAll
+  readonly queries: AccountQueries
 }
 
 /** Longer than any key column can hold (InnoDB's index limit is 3072 bytes); a query is not made to carry such names. */
@@ -34,6 +34,7 @@ export function openAccountTable(
 ): AccountTable {
   if (Object.hasOwn(options.columns, '__proto__')) throw new ConfigError('columns: "__proto__" is no role')
   let known: Promise<KnownTable> | undefined
+  let queries: AccountQueries | undefined
   let hasWarned = false
 
   const prepare = async (): Promise<KnownTable> => {
@@ -47,18 +48,28 @@ export function openAccountTable(
           'each lookup reads the whole table; a case-insensitive collation (utf8mb4_general_ci) would use the index',
       )
     }
-    return { nameColumns, findAll: createFindAll(database, options, nameColumns) }
+    return { nameColumns, queries: accountQueries(database, options, nameColumns) }
+  }
+  const forget = () => {
+    known = undefined
+    queries = undefined
   }
   const ready = (): Promise<KnownTable> => {
-    known ??= prepare().catch(cause => {
-      known = undefined
-      throw cause
-    })
+    known ??= prepare().then(
+      table => {
+        queries = table.queries
+        return table
+      },
+      cause => {
+        forget()
+        throw cause
+      },
+    )
     return known
   }
   /** The tables may have changed; a database that only does not answer has not. */
   const forgetIfWrong = (cause: unknown) => {
-    if (!(cause instanceof DatabaseError && cause.temporary)) known = undefined
+    if (!(cause instanceof DatabaseError && cause.temporary)) forget()
     return cause
   }
 
@@ -70,7 +81,7 @@ export function openAccountTable(
 
   const findAll: FindAll = async names => {
     try {
-      return await (await ready()).findAll(names)
+      return await (await ready()).queries.findAll(names)
     } catch (cause) {
       throw forgetIfWrong(cause)
     }
@@ -85,7 +96,9 @@ export function openAccountTable(
 
   return {
     find: (user, signal) => {
-      if (user.length > LONGEST_NAME) return Promise.resolve({ found: 'none' })
+      if (user.length > LONGEST_NAME) return { found: 'none' }
+      const now = signal?.aborted ? undefined : queries?.findNow(user)
+      if (now) return now
       const lookup = findBatched(user).catch(cause => failed(named(cause)))
       return signal ? unlessAborted(lookup, signal) : lookup
     },

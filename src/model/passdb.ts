@@ -24,10 +24,10 @@ export interface Passdb {
    */
   readonly cacheKey?: readonly CacheKeyPart[]
   /**
-   * Finds the user. Never throws for an expected outcome: a database that does not answer is
-   * `internal_failure` with its cause. Must end before `signal` fires or soon after.
+   * Finds the user, at once if nobody has to be waited for. Never throws for an expected outcome: a database that does not
+   * answer is `internal_failure` with its cause. Must end before `signal` fires or soon after.
    */
-  lookup(request: AuthRequest, signal?: AbortSignal): Promise<PassdbLookup>
+  lookup(request: AuthRequest, signal?: AbortSignal): PassdbLookup | Promise<PassdbLookup>
   /**
    * Puts `replacement` in the place of the user's stored password if that still is `stored`, byte by byte; of all
    * copies that try it at once one succeeds. Never throws. Absent: this passdb cannot be written.

@@ -2,6 +2,7 @@
 
 import type { Static } from 'typebox'
 import type { AccountColumns, AccountRow } from '../database/account-table.js'
+import { andThen } from '../model/and-then.js'
 import type { AuthRequest } from '../model/auth-request.js'
 import { type ExtraFields, noFields } from '../model/extra-fields.js'
 import { withoutUntrueFlags } from '../model/field-firewall.js'
@@ -49,18 +50,20 @@ export const sql: PassdbDriver<typeof options> = {
       routes: columns.host !== undefined,
       // The port of a backend is another one for each protocol.
       cacheKey: columns.host === undefined ? [] : ['protocol'],
-      async lookup(request, signal) {
-        const account = await accounts.find(request.user, signal)
-        if (account.found === 'none') return { result: 'user_unknown' }
-        if (account.found === 'one') return read(account.row, request)
-        if (account.found === 'error') return { result: 'internal_failure', cause: account.cause }
-        return trouble(`${given.table}: several rows are the user ${JSON.stringify(request.user)}`)
-      },
+      lookup: (request, signal) =>
+        andThen(accounts.find(request.user, signal), account => {
+          if (account.found === 'none') return unknown
+          if (account.found === 'one') return read(account.row, request)
+          if (account.found === 'error') return { result: 'internal_failure', cause: account.cause }
+          return trouble(`${given.table}: several rows are the user ${JSON.stringify(request.user)}`)
+        }),
       ...(columns.password !== undefined && { replacePassword: accounts.replacePassword }),
     }
     return passdb
   },
 }
+
+const unknown: PassdbLookup = { result: 'user_unknown' }
 
 type ReadAccount = (row: AccountRow, request: AuthRequest) => PassdbLookup
 

@@ -63,6 +63,22 @@ t.test('lookups and writes see what another process did, and wait for none of it
   t.same((await collect(table.list('*'))).sort(), ['anna', 'bob', 'eve'])
 })
 
+t.test(
+  'a table that is known answers at once, and is looked at anew when its columns have changed',
+  async t => {
+    const { path, table } = await migrated(t)
+    t.match(await table.find('anna'), { found: 'one' })
+    t.match(table.find('anna'), { found: 'one', row: { values: { host: 'h' } } }, 'this is no promise')
+    t.match(table.find('bob'), { found: 'none' })
+    const other = new Database(path)
+    t.teardown(() => other.close())
+    other.exec('alter table proxy_users rename column host to backend')
+    t.match(await table.find('anna'), { found: 'error', cause: { message: /no such column: host/ } })
+    other.exec('alter table proxy_users rename column backend to host')
+    t.match(await table.find('anna'), { found: 'one' })
+  },
+)
+
 t.test('another process that closes the database takes nothing from us', async t => {
   const { path, table, accounts } = await migrated(t)
   t.match(await table.find('anna'), { found: 'one' })
