@@ -33,21 +33,22 @@ export function createStatementCounts() {
       count.seconds += (performance.now() - startedAt) / 1000
     }
   }
+  type FirstNow = NonNullable<SqlDatabase['firstNow']>
   const countedNow =
-    (readNow: NonNullable<SqlDatabase['readNow']>): NonNullable<SqlDatabase['readNow']> =>
+    (firstNow: FirstNow): FirstNow =>
     query => {
       const startedAt = performance.now()
-      const rows = readNow(query)
-      if (rows === undefined) return undefined
+      const first = firstNow(query)
+      if (first === undefined) return undefined
       counts.read.done++
       counts.read.seconds += (performance.now() - startedAt) / 1000
-      return rows
+      return first
     }
   return {
     counts,
     watch: (database: SqlDatabase): SqlDatabase => ({
       ...database,
-      ...(database.readNow && { readNow: countedNow(database.readNow) }),
+      ...(database.firstNow && { firstNow: countedNow(database.firstNow) }),
       read: (statement, query, options) => counted('read', database.read(statement, query, options)),
       transaction: (statement, run) => counted('write', database.transaction(statement, run)),
     }),

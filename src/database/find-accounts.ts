@@ -32,26 +32,27 @@ export function accountQueries(
   const queryFor = queryBySize(database, options, nameColumns)
   const toRow = rowReader(options.columns)
   const isBehind: AccountLookup = { found: 'error', cause: behindError(statement, database.name) }
-  /** By name; who is not in it is `none`. */
-  const readRows = (rows: readonly PlacedRow[]): ReadonlyMap<string, AccountLookup> => {
-    const found = new Map<string, AccountLookup>()
-    for (const placed of rows) {
-      const row = toRow(placed)
-      const name = options.normalise(row.user)
-      found.set(name, found.has(name) ? { found: 'several' } : { found: 'one', row })
-    }
-    return found
-  }
+  const firstRow = firstRowNow(database, options, nameColumns)
   return {
     findAll: async names => {
       const tooOld = new Set<string>()
-      const found = readRows(await database.read(statement, queryFor(names), { about: { names, tooOld } }))
+      const rows = await database.read(statement, queryFor(names), { about: { names, tooOld } })
+      const found = new Map<string, AccountLookup>()
+      for (const placed of rows) {
+        const row = toRow(placed)
+        const name = options.normalise(row.user)
+        found.set(name, found.has(name) ? { found: 'several' } : { found: 'one', row })
+      }
       return name => (tooOld.has(name) ? isBehind : (found.get(name) ?? none))
     },
     findNow: name => {
-      const rows = database.readNow?.(queryFor([name]))
-      if (rows === undefined) return undefined
-      return rows.length === 0 ? none : (readRows(rows).get(name) ?? none)
+      const first = firstRow(name)
+      if (first === undefined) return undefined
+      if (first.row === undefined) return none
+      // Whose of several rows is meant only all of them tell.
+      if (first.row.alike !== 1) return undefined
+      const row = toRow(first.row)
+      return options.normalise(row.user) === name ? { found: 'one', row } : none
     },
   }
 }
@@ -109,12 +110,13 @@ function placesOf(columns: AccountColumns): (readonly [role: string, column: str
 /** The compiled query for so many names, built once per size; only its parameters change. */
 function queryBySize(database: SqlDatabase, options: AccountTableOptions, nameColumns: NameColumns) {
   const compiled = new Map<number, CompiledQuery<PlacedRow>>()
-  const parametersOf: (name: string) => readonly string[] = nameColumns.domain ? splitName : name => [name]
+  const selected = selectColumns(options.columns)
+  const parametersOf = parametersFor(nameColumns)
   return (names: readonly string[]): CompiledQuery<PlacedRow> => {
     const size = powerOfTwo(names.length)
     let query = compiled.get(size)
     if (!query) {
-      query = findQuery(options, nameColumns, size).compile(database.builder)
+      query = findQuery<PlacedRow>(selected, options.table, nameColumns, size).compile(database.builder)
       compiled.set(size, query)
     }
     const last = names.at(-1) ?? ''
@@ -123,7 +125,25 @@ function queryBySize(database: SqlDatabase, options: AccountTableOptions, nameCo
   }
 }
 
-function findQuery(options: AccountTableOptions, nameColumns: NameColumns, size: number) {
+/** A row, and how many the database takes for the same name. */
+type FirstRow = PlacedRow & { readonly alike: unknown }
+
+/** The first row of a name's, where the database has it at once. */
+function firstRowNow(database: SqlDatabase, options: AccountTableOptions, nameColumns: NameColumns) {
+  const { firstNow } = database
+  if (firstNow === undefined) return () => undefined
+  const counted = sql`${selectColumns(options.columns)}, count(*) over () as alike`
+  const query = findQuery<FirstRow>(counted, options.table, nameColumns, 1).compile(database.builder)
+  const parametersOf = parametersFor(nameColumns)
+  return (name: string) => firstNow<FirstRow>({ ...query, parameters: parametersOf(name) })
+}
+
+/** What a query is given for each name. */
+function parametersFor({ domain }: NameColumns): (name: string) => readonly string[] {
+  return domain ? splitName : name => [name]
+}
+
+function findQuery<R>(selected: RawBuilder<unknown>, table: string, nameColumns: NameColumns, size: number) {
   const { user, domain } = nameColumns
   const each = <T>(make: () => T): T[] => Array.from({ length: size }, make)
   const matches = domain
@@ -132,7 +152,7 @@ function findQuery(options: AccountTableOptions, nameColumns: NameColumns, size:
         sql` or `,
       )
     : sql`${user.key} in (${sql.join(each(() => user.wanted('')))})`
-  return sql<PlacedRow>`select ${selectColumns(options.columns)} from ${searchedTable(options.table, nameColumns)} where ${matches}`
+  return sql<R>`select ${selected} from ${searchedTable(table, nameColumns)} where ${matches}`
 }
 
 function powerOfTwo(count: number): number {

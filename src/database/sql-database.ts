@@ -18,10 +18,10 @@ export interface SqlDatabase {
    */
   read<R>(statement: string, query: CompiledQuery<R>, options?: ReadOptions): Promise<readonly R[]>
   /**
-   * The rows at once, where nobody else has to be waited for: of an embedded database, most of the time. undefined: ask
+   * The first row at once, where nobody has to be waited for: of an embedded database, most of the time. undefined: ask
    * `read`, which waits, and says what is wrong. Never throws. Absent: never at once.
    */
-  readonly readNow?: <R>(query: CompiledQuery<R>) => readonly R[] | undefined
+  readonly firstNow?: <R>(query: CompiledQuery<R>) => { readonly row: R | undefined } | undefined
   /**
    * All of it or nothing. Started again when the server was read-only, or asked for it (deadlock): `run` must bear
    * to be called more than once. Rejects with a DatabaseError; what `run` itself throws comes through.

@@ -7,7 +7,6 @@ import {
   CompiledQuery as Compiled,
   type CompiledQuery,
   Kysely,
-  type SqliteDatabase,
   SqliteDialect,
   type Transaction,
 } from 'kysely'
@@ -16,7 +15,7 @@ import type { DatabaseSettings } from './database-settings.js'
 import type { DatabaseLocation } from './database-url.js'
 import type { Schema } from './schema.js'
 import type { SqlDatabase } from './sql-database.js'
-import { openSqliteFile } from './sqlite-file.js'
+import { openSqliteFile, type SqliteFile } from './sqlite-file.js'
 import { reportBeside } from './sqlite-report.js'
 
 export type SqliteLocation = Extract<DatabaseLocation, { kind: 'sqlite' }>
@@ -31,7 +30,7 @@ const WRITE_PATIENCE_MS = 5000
 export function openSqlite(location: SqliteLocation, settings: DatabaseSettings): SqlDatabase {
   const isMemory = location.path === ':memory:'
   /** Set once it is open; a writer's rows may belong to a transaction that has not ended. */
-  let readerFile: SqliteDatabase | undefined
+  let readerFile: SqliteFile | undefined
   const openKysely = (isReader: boolean) =>
     new Kysely<Schema>({
       dialect: new SqliteDialect({
@@ -60,7 +59,7 @@ export function openSqlite(location: SqliteLocation, settings: DatabaseSettings)
         throw fail(cause, statement)
       }
     },
-    readNow: query => readerFile && rowsNow(readerFile, query),
+    firstNow: query => readerFile && firstNow(readerFile, query),
     transaction: async (statement, run) => {
       try {
         return await writer.connection().execute(connection => immediately(connection, run))
@@ -143,9 +142,12 @@ async function readPatiently<R>(
 }
 
 /** Past Kysely, whose promises cost a lookup three times as much as SQLite does. */
-function rowsNow<R>(file: SqliteDatabase, { sql, parameters }: CompiledQuery<R>): readonly R[] | undefined {
+function firstNow<R>(
+  file: SqliteFile,
+  { sql, parameters }: CompiledQuery<R>,
+): { readonly row: R | undefined } | undefined {
   try {
-    return file.prepare(sql).all(parameters) as R[]
+    return { row: file.prepare(sql).get(parameters) as R | undefined }
   } catch {
     return undefined
   }
