@@ -1,7 +1,7 @@
 // The engine: names, then the chain, then the output firewall, then one event for whoever keeps the log.
 
 import type { AuthCache } from '../cache/auth-cache.js'
-import { andThen } from '../model/and-then.js'
+import { andThen, promised } from '../model/and-then.js'
 import type { AuthEvent } from '../model/auth-event.js'
 import { type AuthRequest, requestFrom } from '../model/auth-request.js'
 import type { Clock } from '../model/clock.js'
@@ -60,28 +60,17 @@ export function createAuth(options: AuthOptions): Auth {
   const { chain, userdbs, usernameRules, masterUserSeparator, verifier, clock, cache, report } = options
   const askLookups = askToLookUp(clock, cache)
   return {
-    authenticate: async (incoming, password) => {
-      const startedAt = clock.now()
-      const names = namesOf(incoming)
-      const verified = await verify(incoming, names, password)
-      return andThen(routed(ready(verified)), walked =>
-        andThen(recorded(incoming, names, walked), last => finish('verify', incoming, startedAt, last)),
-      )
-    },
-    lookupPassdb: async incoming => {
-      const startedAt = clock.now()
-      const name = usernameRules.normalise(incoming.user)
-      if ('refused' in name) return finish('lookup', incoming, startedAt, refused(incoming, name.refused))
-      const request = requestFrom(incoming, name.user)
-      const found = await walkChain(chain, request, askLookups, 'lookup')
-      return andThen(routed(ready(found)), walked => {
-        if (request.masterUser === undefined) return finish('lookup', incoming, startedAt, walked)
-        // A mechanism that Dovecot computes, and a master whom it has verified: what the user has stored is nobody's
-        // business, and Dovecot 2.3.19 and 2.4.1 refuse the login when they are shown it.
-        const shown = { ...walked, credentials: undefined }
-        return andThen(recorded(incoming, name, shown), last => finish('lookup', incoming, startedAt, last))
-      })
-    },
+    authenticate: (incoming, password) =>
+      promised(() => {
+        const startedAt = clock.now()
+        const names = namesOf(incoming)
+        return andThen(verify(incoming, names, password), verified =>
+          andThen(routed(ready(verified)), walked =>
+            andThen(recorded(incoming, names, walked), last => finish('verify', incoming, startedAt, last)),
+          ),
+        )
+      }),
+    lookupPassdb: incoming => promised(() => lookupPassdb(incoming)),
     lookupUserdb: async incoming => {
       const startedAt = clock.now()
       const name = usernameRules.normalise(incoming.user)
@@ -93,6 +82,22 @@ export function createAuth(options: AuthOptions): Auth {
       })
     },
     listUsers: mask => listUsers(userdbs, mask),
+  }
+
+  function lookupPassdb(incoming: IncomingRequest): AuthOutcome | Promise<AuthOutcome> {
+    const startedAt = clock.now()
+    const name = usernameRules.normalise(incoming.user)
+    if ('refused' in name) return finish('lookup', incoming, startedAt, refused(incoming, name.refused))
+    const request = requestFrom(incoming, name.user)
+    return andThen(walkChain(chain, request, askLookups, 'lookup'), found =>
+      andThen(routed(ready(found)), walked => {
+        if (request.masterUser === undefined) return finish('lookup', incoming, startedAt, walked)
+        // A mechanism that Dovecot computes, and a master whom it has verified: what the user has stored is nobody's
+        // business, and Dovecot 2.3.19 and 2.4.1 refuse the login when they are shown it.
+        const shown = { ...walked, credentials: undefined }
+        return andThen(recorded(incoming, name, shown), last => finish('lookup', incoming, startedAt, last))
+      }),
+    )
   }
 
   /** userdb-static.c:static_credentials_callback (2.3.19): whoever may not log in is unknown to it. */
@@ -153,7 +158,7 @@ export function createAuth(options: AuthOptions): Auth {
     const loginUser = 'loginUser' in names ? names.loginUser : undefined
     if (loginUser === undefined) {
       const request = requestFrom(incoming.skipPasswordCheck ? incoming : asHimself(incoming), names.user)
-      return walkChain(chain, request, ask, 'verify').then(asLate)
+      return andThen(walkChain(chain, request, ask, 'verify'), asLate)
     }
     if (chain.masters.length === 0) {
       return refused(incoming, 'Master user login attempted without master passdbs', 'password_mismatch')

@@ -6,7 +6,7 @@ import { ConfigError } from '../model/config-error.js'
 import { type ExtraFields, noFields, withoutFields } from '../model/extra-fields.js'
 import { checkMasterDomain, limitFields } from '../model/master-limits.js'
 import type { PassdbReply } from '../model/passdb.js'
-import { type ChainOutcome, type ChainQuestion, outcomeOf, unasked } from './chain-outcome.js'
+import { type ChainOutcome, type ChainQuestion, outcomeOf, unasked, type WalkEnd } from './chain-outcome.js'
 import { acceptsMechanism, type ChainedPassdb } from './chained-passdb.js'
 import { type NamedFields, setDefaultFields } from './link-fields.js'
 import { applyResultRule, type ChainState, finalResult, startState } from './result-rules.js'
@@ -56,13 +56,13 @@ function withoutLeading(links: readonly ChainedPassdb[]): readonly ChainedPassdb
   return first < 0 ? [] : links.slice(first)
 }
 
-/** Asks the normal links about the user. No master link is ever asked (CVE-2022-30550). */
+/** Asks the normal links about the user, at once if they answer so. No master link is ever asked (CVE-2022-30550). */
 export function walkChain(
   chain: PassdbChain,
   request: AuthRequest,
   ask: Ask,
   question: ChainQuestion,
-): Promise<ChainOutcome> {
+): ChainOutcome | Promise<ChainOutcome> {
   return walk(chain, chain.links, request, ask, question)
 }
 
@@ -88,62 +88,103 @@ export async function walkMasters(chain: PassdbChain, request: AuthRequest, ask:
     : { ...outcome, result: 'user_unknown', reason: limit.refused }
 }
 
-async function walk(
+/** Where a walk stands: what the links so far have left, and which one is next. */
+interface Walk {
+  readonly chain: PassdbChain
+  readonly ask: Ask
+  readonly question: ChainQuestion
+  readonly trace: TraceStep[]
+  links: readonly ChainedPassdb[]
+  at: number
+  request: AuthRequest
+  state: ChainState
+  failure: PassdbReply | undefined
+  limits: ExtraFields | undefined
+}
+
+function walk(
   chain: PassdbChain,
-  first: readonly ChainedPassdb[],
-  asking: AuthRequest,
+  links: readonly ChainedPassdb[],
+  request: AuthRequest,
   ask: Ask,
   question: ChainQuestion,
-): Promise<ChainOutcome> {
-  const trace: TraceStep[] = []
-  let failure: PassdbReply | undefined
-  let limits: ExtraFields | undefined
-  let links = first
-  let request = asking
-  let state = startState(
+): ChainOutcome | Promise<ChainOutcome> {
+  const state = startState(
     { user: request.user, loginUser: request.requestedLoginUser, fields: noFields },
     request.skipPasswordCheck === true,
   )
-  let at = nextLink(links, 0, request, state)
-  for (;;) {
-    const configured = links[at]
-    if (configured === undefined) {
-      return unasked(request, 'internal_failure', 'All password databases were skipped')
-    }
-    const { link, harm } = forRequest(configured, request)
-    const known = setDefaultFields(state, link)
-    const answer =
-      harm === undefined
-        ? ask(link, renamed(request, known), state.passwordVerified, known.fields)
-        : unusable(harm)
-    const asked = answer instanceof Promise ? await answer : answer
-    const { reply } = asked
-    trace.push(traceStep(link, asked))
-    if (reply.result === 'internal_failure') failure = reply
+  const at = nextLink(links, 0, request, state)
+  if (at === links.length) return unasked(request, 'internal_failure', 'All password databases were skipped')
+  const trace: TraceStep[] = []
+  return goOn({
+    chain,
+    ask,
+    question,
+    trace,
+    links,
+    at,
+    request,
+    state,
+    failure: undefined,
+    limits: undefined,
+  })
+}
 
-    const step = applyResultRule(state, link, reply)
-    state = step.state
-    if (link.master && step.linkResult === 'ok') {
-      request = asLoginUser(request, state)
-      limits = state.fields
-      state = {
-        ...state,
-        user: request.user,
-        loginUser: undefined,
-        fields: withoutFields(state.fields, limitFields),
-      }
-      links = chain.links
-      at = nextLink(links, 0, request, state)
-    } else {
-      request = renamed(request, state)
-      at = nextLink(links, at + 1, request, state)
-    }
-    if (!step.goOn || at === links.length) {
-      const { linkResult } = step
-      const result = step.goOn ? finalResult(state, linkResult) : step.result
-      return outcomeOf(question, { request, state, linkResult, result, reply, failure, trace, limits })
-    }
+/** Asks one link after the other; what all of them know at once comes without a promise. */
+function goOn(walk: Walk): ChainOutcome | Promise<ChainOutcome> {
+  for (let configured = walk.links[walk.at]; configured !== undefined; configured = walk.links[walk.at]) {
+    const { link, harm } = forRequest(configured, walk.request)
+    const known = setDefaultFields(walk.state, link)
+    const asked =
+      harm === undefined
+        ? walk.ask(link, renamed(walk.request, known), walk.state.passwordVerified, known.fields)
+        : unusable(harm)
+    if (asked instanceof Promise) return asked.then(later => takeUp(walk, link, later) ?? goOn(walk))
+    const outcome = takeUp(walk, link, asked)
+    if (outcome) return outcome
   }
+  throw new Error('a walk has gone past its last link')
+}
+
+/** What the link's answer makes of the walk: its outcome, or undefined and the next link. */
+function takeUp(walk: Walk, link: ChainedPassdb, asked: Asked): ChainOutcome | undefined {
+  const { reply } = asked
+  walk.trace.push(traceStep(link, asked))
+  if (reply.result === 'internal_failure') walk.failure = reply
+
+  const step = applyResultRule(walk.state, link, reply)
+  walk.state = step.state
+  if (link.master && step.linkResult === 'ok') becomeLoginUser(walk)
+  else {
+    walk.request = renamed(walk.request, walk.state)
+    walk.at = nextLink(walk.links, walk.at + 1, walk.request, walk.state)
+  }
+  if (step.goOn && walk.at < walk.links.length) return undefined
+  const { linkResult } = step
+  const result = step.goOn ? finalResult(walk.state, linkResult) : step.result
+  return outcomeOf(walk.question, walkEnd(walk, { linkResult, result, reply }))
+}
+
+function walkEnd(
+  { request, state, failure, trace, limits }: Walk,
+  { linkResult, result, reply }: Pick<WalkEnd, 'linkResult' | 'result' | 'reply'>,
+): WalkEnd {
+  return { request, state, linkResult, result, reply, failure, trace, limits }
+}
+
+/** The master has become the login user, about whom the normal links are asked from their first. */
+function becomeLoginUser(walk: Walk): void {
+  const { chain, state } = walk
+  walk.request = asLoginUser(walk.request, state)
+  walk.limits = state.fields
+  walk.state = {
+    ...state,
+    user: walk.request.user,
+    loginUser: undefined,
+    fields: withoutFields(state.fields, limitFields),
+  }
+  walk.links = chain.links
+  walk.at = nextLink(walk.links, 0, walk.request, walk.state)
 }
 
 /** The link with its own fields made for this request, or why they cannot be made. */

@@ -63,7 +63,7 @@ export interface ComparedOnce {
 
 /** Compares one password with the same stored value once: asking the database again mostly brings the same. */
 export function comparedOnce(verifier: Pick<PasswordVerifier, 'verify'>): ComparedOnce {
-  let last: { stored: string; user: string; verdict: Promise<PasswordVerdict> } | undefined
+  let last: { stored: string; user: string; verdict: PasswordVerdict | Promise<PasswordVerdict> } | undefined
   return {
     verify: (stored, password, context) => {
       const { user } = context
@@ -162,7 +162,7 @@ function compare(
 ): PasswordVerdict | Promise<PasswordVerdict> {
   const proof = { stored, password, user: names.user, originalUser: names.originalUser }
   if (cached?.wasRight(proof)) return match
-  return verifier.verify(stored, password, names).then(verdict => {
+  return andThen(verifier.verify(stored, password, names), verdict => {
     if (verdict.verdict === 'match') cached?.verified(proof)
     return verdict
   })

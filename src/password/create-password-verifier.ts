@@ -43,12 +43,12 @@ export function createPasswordVerifier(options: PasswordVerifierOptions = {}): P
   const commonest = new CommonestHash()
 
   /** Asks the pool, or answers at once. */
-  async function compare(
+  function compare(
     stored: string,
     comparison: Comparison,
     password: Buffer,
     context: VerifyContext,
-  ): Promise<PasswordVerdict> {
+  ): PasswordVerdict | Promise<PasswordVerdict> {
     if (comparison.kind === 'refused') return { verdict: comparison.verdict, reason: comparison.reason }
     const longest = comparison.kind === 'slow' ? comparison.passwordMax : undefined
     const isTooLong = password.length > Math.min(longest ?? Infinity, settings.auth_password_max_length)
@@ -76,7 +76,7 @@ export function createPasswordVerifier(options: PasswordVerifierOptions = {}): P
   }
 
   return {
-    async verify(stored, password, context) {
+    verify(stored, password, context) {
       const comparison = prepareComparison(stored, settings)
       commonest.note(stored, comparison)
       return compare(stored, comparison, password.reveal(), context)

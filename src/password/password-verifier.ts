@@ -29,10 +29,14 @@ export interface VerifyContext {
 
 export interface PasswordVerifier {
   /**
-   * Compares. Never throws for an expected outcome and always ends: at the latest when `signal` fires or the
-   * verifier's own deadline passes.
+   * Compares, at once what needs no slow hash. Never throws for an expected outcome and always ends: at the latest when
+   * `signal` fires or the verifier's own deadline passes.
    */
-  verify(stored: string, password: Password, context: VerifyContext): Promise<PasswordVerdict>
+  verify(
+    stored: string,
+    password: Password,
+    context: VerifyContext,
+  ): PasswordVerdict | Promise<PasswordVerdict>
   /**
    * For a user who does not exist: takes as long as a wrong password does for most, and is never a match.
    * At once where auth_unknown_user_hash is off. `unavailable` where a wrong password would have been.

@@ -25,7 +25,7 @@ function chainOf(chain: ChainCase): PassdbChain {
   }
 }
 
-export function predict(chain: ChainCase, question: ChainQuestion): Promise<ChainOutcome> {
+export async function predict(chain: ChainCase, question: ChainQuestion): Promise<ChainOutcome> {
   const said = new Map([...chain.masters, ...chain.links].map(({ block, answer }) => [block.name, answer]))
   const ask: Ask = (link, _, passwordVerified) => ({
     reply: replyOf(said.get(link.name) ?? 'i', link, passwordVerified, question),
