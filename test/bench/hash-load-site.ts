@@ -74,7 +74,8 @@ export async function startSite(rounds: number, config = ''): Promise<HashLoadSi
   const cpu = (): CpuParts => {
     const { niceMs, otherMs } = threadCpu(homing.pid ?? process.pid)
     const { user, system } = process.cpuUsage()
-    const loadGenerator = (user + system) / 1000 + threadCpu(saturating.pid ?? process.pid).otherMs
+    const saturator = threadCpu(saturating.pid ?? process.pid)
+    const loadGenerator = (user + system) / 1000 + saturator.niceMs + saturator.otherMs
     return { hashThreads: niceMs, service: otherMs, loadGenerator }
   }
   const cpuMs = () => Object.values(cpu()).reduce((sum, ms) => sum + ms, 0)

@@ -1,6 +1,7 @@
 // Keeps every hash thread of a service busy, in a process of its own: what this does with the answers is nothing that the
 // callers who are measured meanwhile would wait for, were they elsewhere. Begins and ends when its parent says so.
 
+import { setPriority } from 'node:os'
 import { answered, saturate } from './hash-load-site.js'
 import { HttpCaller } from './http-caller.js'
 
@@ -10,6 +11,10 @@ export interface Saturation {
   readonly done: number
   readonly ms: number
 }
+
+/** As if on a machine of its own: where cores are few, each answer that wakes it would stop the service for its sake. */
+const NICEST = 19
+setPriority(NICEST)
 
 const [url = '', token = ''] = process.argv.slice(2)
 const caller = new HttpCaller(url, token)
