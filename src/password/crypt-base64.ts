@@ -17,7 +17,10 @@ export function encodeCrypt64(bytes: Uint8Array, order: ByteOrder): string {
 
 /** The bytes, or undefined for text that no digest is written as. */
 export function decodeCrypt64(text: string, order: ByteOrder): Buffer | undefined {
-  const bytes = Buffer.alloc(order.reduce((sum, group) => sum + group.length, 0))
+  let length = 0
+  for (const group of order) length += group.length
+  if (text.length !== length + order.length) return undefined
+  const bytes = Buffer.alloc(length)
   let from = 0
   for (const group of order) {
     let value = 0
@@ -27,12 +30,14 @@ export function decodeCrypt64(text: string, order: ByteOrder): Buffer | undefine
       value = value * 64 + digit
     }
     from += group.length + 1
-    if (value >= 256 ** group.length) return undefined
-    group.forEach((position, i) => {
-      bytes[position] = (value >>> (8 * (group.length - 1 - i))) & 0xff
-    })
+    // Its first byte is the highest: what is left when the others are taken off must be one.
+    for (let i = group.length - 1; i >= 0; i--) {
+      bytes[group[i] ?? 0] = value & 0xff
+      value >>>= 8
+    }
+    if (value !== 0) return undefined
   }
-  return from === text.length ? bytes : undefined
+  return bytes
 }
 
 /** A number of so many characters, little end first; undefined for text that is none. */

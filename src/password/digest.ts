@@ -1,6 +1,6 @@
 // A digest of the password, with or without a salt behind it: SHA*, SSHA*, SMD5, PLAIN-MD4, PLAIN-MD5, LDAP-MD5.
 
-import { createHash } from 'node:crypto'
+import { hash as hashAtOnce } from 'node:crypto'
 import { md4 } from './md4-md5.js'
 import { type Encoding, malformed, type PasswordScheme } from './password-scheme.js'
 import { sameBytes } from './same-bytes.js'
@@ -44,7 +44,7 @@ export function saltedDigest(name: DigestName, options: DigestOptions): Password
   }
 }
 
-function hash(name: DigestName, password: Buffer, salt: Uint8Array = Buffer.alloc(0)): Buffer {
-  if (name === 'md4') return md4(Buffer.concat([password, salt]))
-  return createHash(name).update(password).update(salt).digest()
+function hash(name: DigestName, password: Buffer, salt?: Uint8Array): Buffer {
+  const bytes = salt === undefined ? password : Buffer.concat([password, salt])
+  return name === 'md4' ? md4(bytes) : hashAtOnce(name, bytes, 'buffer')
 }

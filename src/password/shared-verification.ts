@@ -1,6 +1,6 @@
 // The same question asked while its answer is computed shares it; everybody waits for so long and no longer.
 
-import { createHmac, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 
 /** After a 503 with `Retry-After: 1` Dovecot asks again within a second (lib-http, 2.3.19 and 2.4.1). */
 const KEPT_MS = 2500
@@ -37,7 +37,7 @@ export class SharedVerifications<T> {
   ): Promise<T> {
     if (signal?.aborted) return this.#patience.givenUp
     // The digest has one length, so that no two pairs give the same text.
-    const key = createHmac('sha256', this.#key).update(password).digest('base64') + stored
+    const key = hash('sha256', Buffer.concat([this.#key, password]), 'base64') + stored
     const shared = this.#underWay.get(key) ?? this.#begin(key, begin)
     shared.waiting++
     try {
