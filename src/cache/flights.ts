@@ -1,5 +1,6 @@
 // The same question asked by many at the same moment is asked of the database once.
 
+import { TransientMap } from '../model/transient-map.js'
 import type { CacheKey } from './cache-key.js'
 
 interface Flight<T> {
@@ -8,7 +9,7 @@ interface Flight<T> {
 }
 
 export class Flights<T> {
-  readonly #underWay = new Map<string, Flight<T>>()
+  readonly #underWay = new TransientMap<string, Flight<T>>()
 
   /**
    * The answer that is under way for this key, or the one that `ask` gets: everybody shares its end, good or bad.

@@ -1,5 +1,7 @@
 // A queue in which users take turns: one account's thousand attempts do not stand before everybody else's first.
 
+import { TransientMap } from '../model/transient-map.js'
+
 interface Entry<T> {
   readonly user: string
   readonly items: T[]
@@ -7,7 +9,7 @@ interface Entry<T> {
 
 export class FairQueue<T> {
   /** In the order in which users are next; a user who was served goes to the end. */
-  readonly #users = new Map<string, Entry<T>>()
+  readonly #users = new TransientMap<string, Entry<T>>()
   /** How many users have n items waiting, at index n: finds the longest without looking at all users. */
   readonly #usersWith: number[] = []
   #size = 0

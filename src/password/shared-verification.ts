@@ -1,6 +1,7 @@
 // The same question asked while its answer is computed shares it; everybody waits for so long and no longer.
 
 import { hash, randomBytes } from 'node:crypto'
+import { TransientMap } from '../model/transient-map.js'
 
 /** After a 503 with `Retry-After: 1` Dovecot asks again within a second (lib-http, 2.3.19 and 2.4.1). */
 const KEPT_MS = 2500
@@ -16,7 +17,7 @@ export interface Patience<T> {
 
 export class SharedVerifications<T> {
   /** By stored value and a digest of the password under a key that nobody knows and nothing keeps. */
-  readonly #underWay = new Map<string, Shared<T>>()
+  readonly #underWay = new TransientMap<string, Shared<T>>()
   readonly #key = randomBytes(32)
   readonly #patience: Patience<T>
 

@@ -1,5 +1,6 @@
 // One connection of the dict protocol, without its socket: lines in, answers out.
 
+import { TransientMap } from '../../model/transient-map.js'
 import { answerDict, type DictEngine } from './dict-answer.js'
 import { iteratePath, parseDictKey, textOf } from './dict-key.js'
 import {
@@ -74,7 +75,7 @@ export function createDictSession({ engine, output, now, reportBug }: DictSessio
   let isFinishing = false
   let refusedBecause: string | undefined
   let isClosed = false
-  const waiting = new Set<Waiting>()
+  const waiting = new TransientMap<Waiting, true>()
 
   return {
     take(line) {
@@ -96,7 +97,7 @@ export function createDictSession({ engine, output, now, reportBug }: DictSessio
       return hello !== undefined
     },
     failStartedBefore(ms) {
-      for (const one of waiting) {
+      for (const one of waiting.keys()) {
         if (one.startedAtMs >= ms) return
         if (!one.isList) answer(one, formatFailure('no answer in time'))
       }
@@ -107,7 +108,7 @@ export function createDictSession({ engine, output, now, reportBug }: DictSessio
     },
     close() {
       isClosed = true
-      for (const { isFirst } of waiting) isFirst?.()
+      for (const { isFirst } of waiting.keys()) isFirst?.()
       waiting.clear()
     },
   }
@@ -126,7 +127,7 @@ export function createDictSession({ engine, output, now, reportBug }: DictSessio
    */
   function begin(isList = false): Waiting {
     const one: Waiting = { id: hello?.isAsync ? ++lastId : 0, startedAtMs: now(), isList }
-    waiting.add(one)
+    waiting.set(one, true)
     if (one.id > 0) {
       const tell = isList ? output.send : output.announce
       tell(`*${one.id}\n`)
@@ -147,7 +148,7 @@ export function createDictSession({ engine, output, now, reportBug }: DictSessio
   }
 
   function sendInOrder(): void {
-    for (const one of waiting) {
+    for (const one of waiting.keys()) {
       if (one.reply === undefined) {
         one.isFirst?.()
         return
@@ -181,7 +182,7 @@ export function createDictSession({ engine, output, now, reportBug }: DictSessio
 
   /** Rows carry no name of their command without ids: they must wait until all before it are answered. */
   function turnOf(one: Waiting): Promise<void> {
-    const [first] = waiting
+    const [first] = waiting.keys()
     if (first === one || isClosed) return Promise.resolve()
     return new Promise(resolve => {
       one.isFirst = resolve
