@@ -32,7 +32,7 @@ export function openMysql(
 ): SqlDatabase {
   const connectMs = settings.database_connect_timeout
   const queryMs = settings.database_query_timeout
-  const open = (use: PoolUse) => openKysely(location, settings, tls, use)
+  const open = (use: PoolUse) => openPool(location, settings, tls, use)
   const ages =
     location.hosts.length > 1
       ? watchAges({
@@ -42,46 +42,31 @@ export function openMysql(
         })
       : undefined
   const isAvoided = (rank: number) => ages?.isBehind(rank) === true
-  let lookupPool: MysqlPool | undefined
-  let writePool: MysqlPool | undefined
-  const lookups = open({
-    size: settings.database_pool_size,
-    queryTimeoutMs: queryMs,
-    isAvoided,
-    made: pool => {
-      lookupPool = pool
-    },
-  })
+  const lookups = open({ size: settings.database_pool_size, queryTimeoutMs: queryMs, isAvoided })
   const listings = open({ size: 2, queryTimeoutMs: queryMs * LISTING_FACTOR, isAvoided })
   // Hosts of their own, too: after a failover one may answer reads and refuse writes.
-  const writes = open({
-    size: 2,
-    queryTimeoutMs: queryMs * LISTING_FACTOR,
-    isForWrites: true,
-    made: pool => {
-      writePool = pool
-    },
-  })
+  const writes = open({ size: 2, queryTimeoutMs: queryMs * LISTING_FACTOR, isForWrites: true })
+  const writer = kyselyOver(writes)
 
   const maintenance: SqlDatabase['maintenance'] = async ({ statementTimeoutMs }, run) => {
-    const kysely = open({ size: 1, queryTimeoutMs: statementTimeoutMs })
+    const pool = open({ size: 1, queryTimeoutMs: statementTimeoutMs })
     try {
-      return await kysely.connection().execute(run)
+      return await kyselyOver(pool).connection().execute(run)
     } finally {
-      await kysely.destroy()
+      await pool.close()
     }
   }
 
   return {
     dialect: 'mysql',
     name: location.name,
-    builder: lookups,
+    builder: kyselyOver(lookups),
     read: async (statement, query, options = {}) => {
-      const kysely = options.isListing ? listings : lookups
+      const pool = options.isListing ? listings : lookups
       const limitMs = options.isListing ? (connectMs + queryMs) * LISTING_FACTOR : connectMs + queryMs
       try {
-        const reading = readTwice(kysely, query)
-        return await within(limitMs, ages ? youngEnough(ages, reading, kysely, query, options) : reading)
+        const reading = readTwice(pool, query)
+        return await within(limitMs, ages ? youngEnough(ages, reading, pool, query, options) : reading)
       } catch (cause) {
         throw toDatabaseError(cause, statement, location.name)
       }
@@ -90,7 +75,7 @@ export function openMysql(
       const options = { statementTimeoutMs: deadlineMs, changesNothing: true }
       const asking = maintenance(options, async connection => {
         await endAfter(connection, deadlineMs)
-        return readRows(connection, query)
+        return rowsThrough(connection, query)
       })
       try {
         return await within(deadlineMs, asking)
@@ -98,23 +83,23 @@ export function openMysql(
         throw toDatabaseError(cause, statement, location.name)
       }
     },
-    transaction: (statement, run) => transact(writes, statement, location.name, run),
+    transaction: (statement, run) => transact(writer, statement, location.name, run),
     maintenance,
     exclusively: ({ lockTimeoutMs, ...options }, run) =>
       maintenance(options, connection => locked(connection, location.database, lockTimeoutMs, run)),
-    pool: () => lookupPool && withWrites(lookupPool.figures, writePool?.figures),
+    pool: () => withWrites(lookups.figures, writes.figures),
     close: async () => {
       await ages?.close()
-      await Promise.all([lookups, listings, writes].map(kysely => kysely.destroy()))
+      await Promise.all([lookups, listings, writes].map(pool => pool.close()))
     },
   }
 }
 
 /** What the pool that writes knows of the hosts. */
-function withWrites(figures: PoolFigures, writes: PoolFigures | undefined): PoolFigures {
+function withWrites(figures: PoolFigures, writes: PoolFigures): PoolFigures {
   const hosts = figures.hosts.map((host, rank) => {
-    const takesWrites = host.isUp && writes?.hosts[rank]?.isUp !== false
-    const reason = host.reason ?? writes?.hosts[rank]?.reason
+    const takesWrites = host.isUp && writes.hosts[rank]?.isUp !== false
+    const reason = host.reason ?? writes.hosts[rank]?.reason
     return { ...host, takesWrites, ...(reason !== undefined && { reason }) }
   })
   return { ...figures, hosts }
@@ -142,8 +127,6 @@ interface PoolUse {
   /** A host that was found read-only is used again when it no longer is. */
   readonly isForWrites?: boolean
   readonly isAvoided?: (rank: number) => boolean
-  /** Told of the pool, for its figures. */
-  readonly made?: (pool: MysqlPool) => void
 }
 
 const answersAtAll = { sql: 'select 1', isGood: () => true }
@@ -152,14 +135,14 @@ const takesWrites = {
   isGood: (rows: unknown) => Number((rows as { read_only?: unknown }[])[0]?.read_only) === 0,
 }
 
-function openKysely(
+function openPool(
   location: MysqlLocation,
   settings: DatabaseSettings,
   tls: DatabaseTls | undefined,
   use: PoolUse,
-): Kysely<Schema> {
+): MysqlPool {
   const connection = connectionOptions(location, settings, tls, use.queryTimeoutMs)
-  const pool = createMysqlPool({
+  return createMysqlPool({
     hosts: location.hosts,
     size: use.size,
     connectTimeoutMs: settings.database_connect_timeout,
@@ -169,7 +152,9 @@ function openKysely(
     probe: use.isForWrites ? takesWrites : answersAtAll,
     connect: (host, onLost) => connectMysql(host, connection, onLost),
   })
-  use.made?.(pool)
+}
+
+function kyselyOver(pool: MysqlPool): Kysely<Schema> {
   const kyselyPool: KyselyPool = {
     getConnection: callback => {
       pool.acquire().then(
@@ -184,23 +169,30 @@ function openKysely(
   return new Kysely<Schema>({ dialect: new MysqlDialect({ pool: async () => kyselyPool }) })
 }
 
-/** Rows → the place of the host that gave them; Kysely passes them on as they are. */
+/** Rows → the place of the host that gave them. */
 const answeredBy = new WeakMap<object, number>()
 
 type KyselyConnection = Parameters<Parameters<KyselyPool['getConnection']>[0]>[1]
 
-/** A server that turned read-only is left on the spot: the next acquire goes elsewhere (mysql2#2050). */
 function forKysely(lent: LentConnection): KyselyConnection {
   return {
     release: lent.release,
-    query: (sql: string, parameters: unknown, callback?: (error: unknown, result: unknown) => void) => {
-      lent.query(sql, bound(parameters as readonly unknown[]), (error, result) => {
-        if (isServerUnfit(error)) lent.discard(error)
-        if (Array.isArray(result)) answeredBy.set(result, lent.rank)
-        callback?.(error, result)
-      })
-    },
+    query: (sql: string, parameters: unknown, callback?: (error: unknown, result: unknown) => void) =>
+      ask(lent, sql, parameters as readonly unknown[], (error, result) => callback?.(error, result)),
   } as KyselyConnection
+}
+
+/** A server that turned read-only is left on the spot: the next acquire goes elsewhere (mysql2#2050). */
+function ask(
+  lent: LentConnection,
+  sql: string,
+  parameters: readonly unknown[],
+  done: (error: unknown, result: unknown) => void,
+): void {
+  lent.query(sql, bound(parameters), (error, result) => {
+    if (isServerUnfit(error)) lent.discard(error)
+    done(error, result)
+  })
 }
 
 /** mysql2 sends numbers as DOUBLE, which some columns and LIMIT do not take; as text every column takes them. */
@@ -214,12 +206,12 @@ function isNumber(value: unknown): boolean {
   return typeof value === 'number' || typeof value === 'bigint'
 }
 
-async function readTwice<R>(kysely: Kysely<Schema>, query: CompiledQuery<R>): Promise<readonly R[]> {
+async function readTwice<R>(pool: MysqlPool, query: CompiledQuery<R>): Promise<readonly R[]> {
   try {
-    return await readRows(kysely, query)
+    return await readRows(pool, query)
   } catch (cause) {
     if (!isConnectionError(cause)) throw cause
-    return readRows(kysely, query)
+    return readRows(pool, query)
   }
 }
 
@@ -230,7 +222,7 @@ async function readTwice<R>(kysely: Kysely<Schema>, query: CompiledQuery<R>): Pr
 async function youngEnough<R>(
   ages: MysqlAges,
   reading: Promise<readonly R[]>,
-  kysely: Kysely<Schema>,
+  pool: MysqlPool,
   query: CompiledQuery<R>,
   { about, mustBeNewest }: ReadOptions,
 ): Promise<readonly R[]> {
@@ -241,7 +233,7 @@ async function youngEnough<R>(
   if (!about || ages.tooOldSoFar(host, about.names).length === 0) return rows
   // Asked before the rows are read again: what they hold is at least as new as that.
   const tooOld = await ages.tooOld(host, about.names)
-  const again = await readTwice(kysely, query)
+  const again = await readTwice(pool, query)
   const then = answeredBy.get(again) ?? host
   for (const name of then === host ? tooOld : ages.tooOldSoFar(then, about.names)) about.tooOld.add(name)
   return again
@@ -251,11 +243,29 @@ function behind(): Error {
   return Object.assign(new Error('the replica that answers is behind'), { code: 'HOMING_DATABASE_BEHIND' })
 }
 
-/** A server that says "done" to a question has not said that there are no rows. */
-async function readRows<R>(kysely: Kysely<Schema>, query: CompiledQuery<R>): Promise<readonly R[]> {
-  const { rows, numAffectedRows } = await kysely.executeQuery(query)
+/** Past Kysely, whose promises take a lookup longer than the driver does. */
+async function readRows<R>(pool: MysqlPool, { sql, parameters }: CompiledQuery<R>): Promise<readonly R[]> {
+  const lent = await pool.acquire()
+  return new Promise((resolve, reject) => {
+    ask(lent, sql, parameters, (error, result) => {
+      lent.release()
+      if (error) return reject(error)
+      if (!Array.isArray(result)) return reject(withoutRows())
+      answeredBy.set(result, lent.rank)
+      resolve(result)
+    })
+  })
+}
+
+async function rowsThrough<R>(connection: Kysely<Schema>, query: CompiledQuery<R>): Promise<readonly R[]> {
+  const { rows, numAffectedRows } = await connection.executeQuery(query)
   if (numAffectedRows === undefined) return rows
-  throw Object.assign(new Error('an answer without rows'), { code: 'HOMING_DATABASE_PROTOCOL' })
+  throw withoutRows()
+}
+
+/** A server that says "done" to a question has not said that there are no rows. */
+function withoutRows(): Error {
+  return Object.assign(new Error('an answer without rows'), { code: 'HOMING_DATABASE_PROTOCOL' })
 }
 
 async function transact<T>(
