@@ -41,6 +41,26 @@ export function chooseShaCrypt(
   return { single, many: proved('simd') ?? single, refused }
 }
 
+/** Several at once are worth their waiting for each other from so much on. */
+const WORTH_IT = 0.95
+
+/**
+ * The engines without `many` where it does not pay: a core may do one after the other as quickly as several at once.
+ * `msPerHash` tells how long an engine takes for each of as many as it has lanes.
+ */
+export function whereItPays(
+  hash: ShaCryptHash,
+  engines: ShaCryptEngines,
+  msPerHash: (engine: ShaCryptEngine) => number,
+): ShaCryptEngines {
+  const { single, many, refused } = engines
+  if (many === single) return engines
+  const share = msPerHash(many) / msPerHash(single)
+  if (share <= WORTH_IT) return engines
+  const slow = `${hash}-crypt by ${many.name}: ${many.lanes} together take ${share.toFixed(2)} of one after the other`
+  return { single, many: single, refused: [...refused, slow] }
+}
+
 /** Made with crypt(3) of libxcrypt 4.4.33, 1000 rounds: salt, password and the digest in hexadecimal. */
 const knownAnswers: Record<ShaCryptHash, readonly (readonly [string, string, string])[]> = {
   sha256: [

@@ -1,14 +1,14 @@
 // Computes slow hashes, in a worker: one at a time, or as many of one shape as the engine has lanes.
 
 import { pbkdf2Sync } from 'node:crypto'
-import { chooseShaCrypt, type ShaCryptEngines } from './choose-sha-crypt.js'
+import { chooseShaCrypt, type ShaCryptEngines, whereItPays } from './choose-sha-crypt.js'
 import { computeArgon2 } from './compute-argon2.js'
 import { computeBcrypt } from './compute-bcrypt.js'
 import { computeDesCrypt } from './compute-des-crypt.js'
 import { computeMd5Crypt } from './compute-md5-crypt.js'
 import { computeOtp } from './compute-otp.js'
 import { platformCrypt } from './compute-platform-crypt.js'
-import type { Breathe, ShaCryptHash } from './sha-crypt-engine.js'
+import type { Breathe, ShaCryptEngine, ShaCryptHash } from './sha-crypt-engine.js'
 import { isShaCrypt, type ShaCrypt, type SlowHash, type SlowHashKind, shaOf } from './slow-hash.js'
 
 /** One digest per hash. Several hashes are of one kind and shape, and no more than `capabilities` says. */
@@ -67,7 +67,8 @@ function computeShaCrypt(
     rounds,
   }))
   const { single, many } = enginesOf(hashes[0] ? shaOf(hashes[0]) : 'sha512')
-  return (inputs.length === 1 ? single : many).digests(inputs, breathe)
+  if (inputs.length > 1 && inputs.length <= many.lanes) return many.digests(inputs, breathe)
+  return inputs.flatMap(input => single.digests([input], breathe))
 }
 
 export interface Capabilities {
@@ -95,13 +96,30 @@ export function capabilities(): Capabilities {
   }
 }
 
-/** Hashes until the engine has compiled its best code for SHA512-CRYPT, or `limitMs` have passed. */
+/**
+ * Hashes until the engine has compiled its best code for SHA512-CRYPT, or `limitMs` have passed; then looks whether this core
+ * is quicker with several at once.
+ */
 export function heat(limitMs: number): void {
-  const { single, many } = enginesOf('sha512')
-  const input = { password: Buffer.from('warming up'), salt: Buffer.from('0123456789abcdef'), rounds: 1000 }
-  for (const engine of new Set([single, many])) {
-    const inputs = Array<typeof input>(engine.lanes).fill(input)
+  if (limitMs === 0) return
+  const engines = enginesOf('sha512')
+  for (const engine of new Set([engines.single, engines.many])) {
     const end = performance.now() + limitMs / 2
-    while (performance.now() < end) engine.digests(inputs)
+    while (performance.now() < end) msPerHash(engine)
   }
+  chosen.set(
+    'sha512',
+    whereItPays('sha512', engines, engine =>
+      Math.min(...Array.from({ length: 10 }, () => msPerHash(engine))),
+    ),
+  )
+}
+
+const warmUp = { password: Buffer.from('warming up'), salt: Buffer.from('0123456789abcdef'), rounds: 1000 }
+
+function msPerHash(engine: ShaCryptEngine): number {
+  const inputs = Array<typeof warmUp>(engine.lanes).fill(warmUp)
+  const start = performance.now()
+  engine.digests(inputs)
+  return (performance.now() - start) / engine.lanes
 }

@@ -224,7 +224,8 @@ export class HashPool {
       { heatMs, startLimitMs: START_LIMIT_MS, ...(program ? { program } : {}) },
       {
         ready: found => {
-          this.#capabilities = found
+          // Only the first one has looked which of its ways is the quickest.
+          this.#capabilities ??= found
           this.#announceWarm()
           this.#dispatch()
         },

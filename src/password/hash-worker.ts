@@ -27,9 +27,8 @@ function work(port: Port, { heatMs }: HashWorkerData): void {
       if (!isLeaving) answer(await compute(batch, breathe))
     })
   })
-  const ready = capabilities()
   heat(heatMs)
-  answer({ kind: 'ready', capabilities: ready })
+  answer({ kind: 'ready', capabilities: capabilities() })
 }
 
 async function compute({ id, hashes, passwords }: HashBatch, breathe: Breathe): Promise<HashAnswer> {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { chooseShaCrypt } from '../../../src/password/choose-sha-crypt.js'
+import { chooseShaCrypt, whereItPays } from '../../../src/password/choose-sha-crypt.js'
 import { type WebAssemblyApi, webAssembly } from '../../../src/password/wasm/web-assembly.js'
 
 const input = { password: Buffer.from('secret'), salt: Buffer.from('0123456789abcdef'), rounds: 1000 }
@@ -9,6 +9,21 @@ t.test('where WebAssembly works it is chosen, with lanes for those that wait', a
   t.strictSame([single.name, single.lanes], ['wasm', 1])
   t.strictSame([many.name, many.lanes], ['wasm-simd', 2])
   t.strictSame(refused, [])
+})
+
+t.test('several at once are passed over where one after the other is as quick', async t => {
+  const engines = chooseShaCrypt('sha512')
+  const taking = (msTogether: number) =>
+    whereItPays('sha512', engines, engine => (engine.lanes === 1 ? 1 : msTogether))
+  t.strictSame(taking(0.8), engines)
+  const { single, many, refused } = taking(1.02)
+  t.strictSame([single.name, many.name], ['wasm', 'wasm'])
+  t.strictSame(refused, ['sha512-crypt by wasm-simd: 2 together take 1.02 of one after the other'])
+  const withoutSimd = { ...engines, many: engines.single }
+  t.strictSame(
+    whereItPays('sha512', withoutSimd, () => 1),
+    withoutSimd,
+  )
 })
 
 t.test('without WebAssembly node:crypto computes the same', async t => {
