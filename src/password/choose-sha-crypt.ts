@@ -7,6 +7,7 @@ import {
   type ShaCryptInput,
   shaCryptShape,
 } from './sha-crypt-engine.js'
+import type { Width } from './wasm/lanes.js'
 import { wasmShaCrypt } from './wasm/wasm-sha-crypt.js'
 import { type WebAssemblyApi, webAssembly } from './wasm/web-assembly.js'
 
@@ -26,7 +27,7 @@ export function chooseShaCrypt(
 ): ShaCryptEngines {
   const refused: string[] = []
   const portable = portableShaCrypt(hash)
-  const proved = (width: 'scalar' | 'simd'): ShaCryptEngine | undefined => {
+  const proved = (width: Width): ShaCryptEngine | undefined => {
     try {
       if (!api) throw new Error('this platform has no WebAssembly')
       const engine = wasmShaCrypt(api, hash, width)
@@ -37,7 +38,8 @@ export function chooseShaCrypt(
       return undefined
     }
   }
-  const single = proved('scalar') ?? portable
+  const paired = hash === 'sha512' ? proved('paired') : undefined
+  const single = paired ?? proved('scalar') ?? portable
   return { single, many: proved('simd') ?? single, refused }
 }
 

@@ -19,7 +19,7 @@ export type Breathe = () => void
 export const ROUNDS_PER_BREATH = 420
 
 export interface ShaCryptEngine {
-  /** For the log: `wasm-simd`, `wasm`, `node:crypto`. */
+  /** For the log: `wasm`, `wasm-paired`, `wasm-simd`, `node:crypto`. */
   readonly name: string
   /** How many inputs one call of `digests` may have. */
   readonly lanes: number

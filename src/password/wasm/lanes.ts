@@ -2,6 +2,12 @@
 
 import { type Code, code, get, I32, I64, i32, signed, unsigned, V128 } from './wasm-code.js'
 
+/**
+ * How a module computes: one password with a word in each local (`scalar`), the same with SHA-512's message schedule two words
+ * at a time (`paired`), or a password in each lane of the SIMD registers (`simd`).
+ */
+export type Width = 'scalar' | 'paired' | 'simd'
+
 export interface Lanes {
   readonly count: 1 | 2 | 4
   readonly type: number

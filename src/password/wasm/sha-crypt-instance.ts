@@ -1,6 +1,7 @@
 // One instance of the emitted module: lays messages out in its memory and reads digests from it.
 
 import { type Breathe, PASSWORD_MAX, ROUNDS_PER_BREATH, SALT_MAX } from '../sha-crypt-engine.js'
+import type { Width } from './lanes.js'
 import {
   ARRANGEMENT_PERIOD,
   ARRANGEMENTS,
@@ -29,10 +30,10 @@ export class ShaCryptInstance {
   readonly #scratchWords: Uint32Array
   readonly #messageBytes: number
 
-  constructor(api: WebAssemblyApi, sha: Sha2, width: 'scalar' | 'simd') {
+  constructor(api: WebAssemblyApi, sha: Sha2, width: Width) {
     const memory = new api.Memory({ initial: memoryPages })
     const { exports } = new api.Instance(new api.Module(shaCryptModule(sha, width)), { env: { memory } })
-    this.lanes = width === 'scalar' ? 1 : 16 / sha.wordBytes
+    this.lanes = width === 'simd' ? 16 / sha.wordBytes : 1
     this.#sha = sha
     this.#absorb = exports.absorb as Absorb
     this.#run = exports.run as Run

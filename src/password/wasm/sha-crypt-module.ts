@@ -4,9 +4,10 @@
 // r % 7 is 0. The eight messages are laid out once per password, padded and in the machine's byte order; a round
 // only writes the digest into its place and compresses.
 
-import { type Lanes, lanes, type Scalar } from './lanes.js'
+import { type Lanes, lanes, type Scalar, type Width } from './lanes.js'
 import type { Sha2 } from './sha2.js'
 import { compressFunction } from './sha2-compress.js'
+import { pairedCompressFunction } from './sha2-compress-paired.js'
 import {
   type Code,
   call,
@@ -27,6 +28,8 @@ export const at = {
   initialState: 1280,
   /** 42 addresses: the arrangement of round r stands at r % 42, the least common multiple of 2, 3 and 7. */
   arrangementOfRound: 1536,
+  /** Sixteen words. */
+  constantsAndWords: 1792,
   /** Eight times: blocks, address of the message, and per lane where the digest begins and its shift in bits. */
   arrangements: 2048,
   messages: 4096,
@@ -48,10 +51,16 @@ const compressIndex = 0
  * Exports `absorb(address, blocks)`, which adds natural blocks to the state, and `run(rounds)`, which turns the
  * state from A's digest into the last round's.
  */
-export function shaCryptModule(sha: Sha2, width: 'scalar' | 'simd'): Uint8Array {
-  const wide = lanes[width][sha.wordBytes]
+export function shaCryptModule(sha: Sha2, width: Width): Uint8Array {
   const word = lanes.scalar[sha.wordBytes]
-  const compress = compressFunction(sha, wide, { roundConstantsAt: at.roundConstants, stateAt: at.state })
+  const wide = width === 'simd' ? lanes.simd[sha.wordBytes] : word
+  const layout = {
+    roundConstantsAt: at.roundConstants,
+    stateAt: at.state,
+    constantsAndWordsAt: at.constantsAndWords,
+  }
+  const compress =
+    width === 'paired' ? pairedCompressFunction(sha, layout) : compressFunction(sha, wide, layout)
   return wasmModule([compress, absorbFunction(sha, wide), runFunction(sha, wide, word)])
 }
 

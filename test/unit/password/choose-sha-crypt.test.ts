@@ -6,7 +6,7 @@ const input = { password: Buffer.from('secret'), salt: Buffer.from('0123456789ab
 
 t.test('where WebAssembly works it is chosen, with lanes for those that wait', async t => {
   const { single, many, refused } = chooseShaCrypt('sha512')
-  t.strictSame([single.name, single.lanes], ['wasm', 1])
+  t.strictSame([single.name, single.lanes], ['wasm-paired', 1])
   t.strictSame([many.name, many.lanes], ['wasm-simd', 2])
   t.strictSame(refused, [])
 })
@@ -17,7 +17,7 @@ t.test('several at once are passed over where one after the other is as quick', 
     whereItPays('sha512', engines, engine => (engine.lanes === 1 ? 1 : msTogether))
   t.strictSame(taking(0.8), engines)
   const { single, many, refused } = taking(1.02)
-  t.strictSame([single.name, many.name], ['wasm', 'wasm'])
+  t.strictSame([single.name, many.name], ['wasm-paired', 'wasm-paired'])
   t.strictSame(refused, ['sha512-crypt by wasm-simd: 2 together take 1.02 of one after the other'])
   const withoutSimd = { ...engines, many: engines.single }
   t.strictSame(
@@ -29,7 +29,7 @@ t.test('several at once are passed over where one after the other is as quick', 
 t.test('without WebAssembly node:crypto computes the same', async t => {
   const { single, many, refused } = chooseShaCrypt('sha512', null)
   t.strictSame([single.name, many.name], ['node:crypto', 'node:crypto'])
-  t.match(refused, [/has no WebAssembly/, /has no WebAssembly/])
+  t.match(refused, [/has no WebAssembly/, /has no WebAssembly/, /has no WebAssembly/])
   t.strictSame(single.digests([input]), chooseShaCrypt('sha512').single.digests([input]))
 })
 
@@ -38,7 +38,8 @@ t.test('an engine that computes wrong is passed over', async t => {
   for (const hash of ['sha256', 'sha512'] as const) {
     const { single, refused } = chooseShaCrypt(hash, tampered(webAssembly))
     t.equal(single.name, 'node:crypto')
-    t.match(refused, [/failed the self-test/, /failed the self-test/])
+    t.ok(refused.length >= 2)
+    for (const reason of refused) t.match(reason, /failed the self-test/)
   }
 })
 
@@ -46,7 +47,7 @@ t.test('without SIMD one at a time is computed by WebAssembly', async t => {
   if (!webAssembly) throw new Error('this Node has no WebAssembly')
   const { single, many, refused } = chooseShaCrypt('sha512', withoutSimd(webAssembly))
   t.strictSame([single.name, many.name], ['wasm', 'wasm'])
-  t.match(refused, [/by simd WebAssembly: no SIMD here/])
+  t.match(refused, [/by paired WebAssembly: no SIMD here/, /by simd WebAssembly: no SIMD here/])
 })
 
 /** A platform that compiles every module to one that does nothing. */
