@@ -3,7 +3,9 @@
 // Verifications per second and core: SHA512-CRYPT beside libxcrypt's crypt_r in turn, alone and with many waiting;
 // what the pool makes of it; the other schemes for information; an overload; and whether time tells who exists.
 
+import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { availableParallelism } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { Password } from '../../src/model/password.js'
@@ -108,6 +110,7 @@ async function benchPool(): Promise<void> {
   ] as const) {
     const verifier = createPasswordVerifier({ auth_hash_workers: threads })
     await verifier.warmUp()
+    if (threads === 1 && outstanding === 1) for (const way of verifier.describe()) console.log(`  ${way}`)
     const stored = await newHash('SHA512-CRYPT')
     await load(verifier, stored, outstanding, 300)
     const before = process.cpuUsage()
@@ -261,14 +264,26 @@ function cpuSeconds(work: (end: () => boolean) => void): number {
   return (user + system) / 1e6
 }
 
+/**
+ * This thread and the programs it starts, on these cores. What is compared shares one: beside each core there may be another
+ * one's load that slows it, and not both sides alike.
+ */
+function stayOn(cores: string): void {
+  const { error } = spawnSync('taskset', ['--cpu-list', '--pid', cores, String(process.pid)])
+  if (error) console.log(`not kept on core ${cores}: ${error.message}`)
+}
+
 function title(text: string): void {
   console.log(`\n${text}`)
 }
 
 // ---- The run -----------------------------------------------------------------------------------------------------
 
+const allCores = `0-${availableParallelism() - 1}`
+stayOn('0')
 await benchShaCrypt('sha512', '$6$')
 await benchShaCrypt('sha256', '$5$')
+stayOn(allCores)
 await benchPool()
 await benchSchemes()
 await benchSaturation()
