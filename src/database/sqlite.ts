@@ -96,6 +96,7 @@ export function openSqlite(location: SqliteLocation, settings: DatabaseSettings)
       }
     },
     close: async () => {
+      readerFile = undefined
       await writer.destroy()
       if (reader !== writer) await reader.destroy()
     },

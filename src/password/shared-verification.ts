@@ -38,7 +38,9 @@ export class SharedVerifications<T> {
   ): Promise<T> {
     if (signal?.aborted) return this.#patience.givenUp
     // The digest has one length, so that no two pairs give the same text.
-    const key = hash('sha256', Buffer.concat([this.#key, password]), 'base64') + stored
+    const keyed = Buffer.concat([this.#key, password])
+    const key = hash('sha256', keyed, 'base64') + stored
+    keyed.fill(0)
     const shared = this.#underWay.get(key) ?? this.#begin(key, begin)
     shared.waiting++
     try {
