@@ -12,10 +12,14 @@ const address = { kind: 'tcp' as const, host: '127.0.0.1', port: 0 }
 const verdict = { result: 'ok' as const, user: 'anna', fields: new Map(), trace: [] }
 
 t.test('a request that has begun is answered although the listener closes', async t => {
-  const listener = await openHttpListener(servicesThatTake(300), settings, address)
+  let hasBegun = false
+  const services = servicesThatTake(300, () => {
+    hasBegun = true
+  })
+  const listener = await openHttpListener(services, settings, address)
   const port = portOf(listener.address)
   const answer = post(port, new Agent({ keepAlive: true }))
-  await sleep(100)
+  while (!hasBegun) await sleep(10)
   await Promise.all([listener.close(5000), answer.then(status => t.equal(status, 200))])
 })
 
@@ -59,17 +63,22 @@ t.test('under load on kept connections not one request is lost', async t => {
 })
 
 t.test('a request that never ends is cut off when the time is over', async t => {
-  const listener = await openHttpListener(servicesThatTake(60_000), settings, address)
+  let hasBegun = false
+  const services = servicesThatTake(60_000, () => {
+    hasBegun = true
+  })
+  const listener = await openHttpListener(services, settings, address)
   const answer = post(portOf(listener.address), new Agent()).catch(error => error.code)
-  await sleep(50)
+  while (!hasBegun) await sleep(10)
   const startedAt = performance.now()
   await listener.close(500)
   t.ok(performance.now() - startedAt < 2000)
   t.equal(await answer, 'ECONNRESET')
 })
 
-function servicesThatTake(ms: number): Services {
+function servicesThatTake(ms: number, begun = () => {}): Services {
   const answer = async () => {
+    begun()
     if (ms > 0) await sleep(ms, undefined, { ref: false })
     return verdict
   }
