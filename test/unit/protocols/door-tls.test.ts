@@ -35,7 +35,7 @@ function shownBy(port: number): Promise<string> {
 
 t.test('changed files are noticed without a signal, and bad ones are said once and not used', async t => {
   await install('one')
-  const told: string[] = []
+  let told: string[] = []
   const report = {
     renewed: () => told.push('renewed'),
     refused: (faults: readonly { wrong: string }[]) => told.push(...faults.map(({ wrong }) => wrong)),
@@ -53,22 +53,25 @@ t.test('changed files are noticed without a signal, and bad ones are said once a
   const { port } = server.address() as { port: number }
   t.equal(await shownBy(port), 'one')
 
+  // Files are written one after the other: what is seen of them in between is refused first.
   await install('two')
-  await until(() => told.length > 0)
-  t.same(told, ['renewed'])
+  await until(() => told.includes('renewed'))
+  t.equal(told.at(-1), 'renewed')
   t.equal(await shownBy(port), 'two')
 
+  told = []
   await writeFile(cert, 'half a certif')
-  await until(() => told.length > 1)
+  await until(() => told.length > 0)
   await sleep(100)
-  t.same(told.slice(1), [`no certificate is in ${cert}`], 'once, not at every look')
+  t.same(told, [`no certificate is in ${cert}`], 'once, not at every look')
   t.equal(await shownBy(port), 'two')
 
+  told = []
   await rm(cert)
-  await until(() => told.length > 2)
-  t.match(told[2], /cannot read .*cert.pem \(ENOENT\)/)
+  await until(() => told.length > 0)
+  t.match(told, [/cannot read .*cert.pem \(ENOENT\)/])
   await install('three')
-  await until(() => told.length > 3)
+  await until(() => told.includes('renewed'))
   t.equal(await shownBy(port), 'three')
   t.ok(tls.certificate().validToMs > Date.now())
 })
