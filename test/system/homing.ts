@@ -132,7 +132,7 @@ export async function startHoming(options: HomingOptions = {}): Promise<RunningH
     })
   await configure(config)
   // The embedded database is migrated by `serve`.
-  if (database) await promisify(execFile)(process.execPath, [program, 'migrate', '--config', configFile])
+  if (database) await migrate(configFile)
 
   const url = caFile ? `https://localhost:${port}` : `http://127.0.0.1:${port}`
   let child: ChildProcess | undefined
@@ -195,6 +195,21 @@ export function sqliteFile(file: string): EmptyDatabase {
         connection.close()
       }
     },
+  }
+}
+
+const EX_TEMPFAIL = 75
+const MIGRATION_TRIES = 3
+
+/** A database that has only just started, on a machine that is busy, does not always answer in time: as an operator does. */
+async function migrate(configFile: string): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await promisify(execFile)(process.execPath, [program, 'migrate', '--config', configFile])
+      return
+    } catch (cause) {
+      if ((cause as { code?: unknown }).code !== EX_TEMPFAIL || tries === MIGRATION_TRIES) throw cause
+    }
   }
 }
 
