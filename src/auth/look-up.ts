@@ -28,8 +28,8 @@ export interface LookUpOptions {
 }
 
 /**
- * Asks the database behind a link; what is cached, or in an embedded database, comes at once, without a promise. Never throws: trouble there is
- * never "no such user".
+ * Asks the database behind a link; what is cached, or in an embedded database, comes at once, without a promise. Never
+ * throws: trouble there is never "no such user".
  */
 export function lookUp(
   link: ChainedPassdb,

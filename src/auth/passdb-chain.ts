@@ -6,7 +6,7 @@ import { ConfigError } from '../model/config-error.js'
 import { type ExtraFields, noFields, withoutFields } from '../model/extra-fields.js'
 import { checkMasterDomain, limitFields } from '../model/master-limits.js'
 import type { PassdbReply } from '../model/passdb.js'
-import { type ChainOutcome, type ChainQuestion, outcomeOf, unasked, type WalkEnd } from './chain-outcome.js'
+import { type ChainOutcome, type ChainQuestion, outcomeOf, unasked } from './chain-outcome.js'
 import { acceptsMechanism, type ChainedPassdb } from './chained-passdb.js'
 import { type NamedFields, setDefaultFields } from './link-fields.js'
 import { applyResultRule, type ChainState, finalResult, startState } from './result-rules.js'
@@ -162,14 +162,7 @@ function takeUp(walk: Walk, link: ChainedPassdb, asked: Asked): ChainOutcome | u
   if (step.goOn && walk.at < walk.links.length) return undefined
   const { linkResult } = step
   const result = step.goOn ? finalResult(walk.state, linkResult) : step.result
-  return outcomeOf(walk.question, walkEnd(walk, { linkResult, result, reply }))
-}
-
-function walkEnd(
-  { request, state, failure, trace, limits }: Walk,
-  { linkResult, result, reply }: Pick<WalkEnd, 'linkResult' | 'result' | 'reply'>,
-): WalkEnd {
-  return { request, state, linkResult, result, reply, failure, trace, limits }
+  return outcomeOf(walk.question, { ...walk, linkResult, result, reply })
 }
 
 /** The master has become the login user, about whom the normal links are asked from their first. */

@@ -52,7 +52,7 @@ export const sql: PassdbDriver<typeof options> = {
       cacheKey: columns.host === undefined ? [] : ['protocol'],
       lookup: (request, signal) =>
         andThen(accounts.find(request.user, signal), account => {
-          if (account.found === 'none') return unknown
+          if (account.found === 'none') return userUnknown
           if (account.found === 'one') return read(account.row, request)
           if (account.found === 'error') return { result: 'internal_failure', cause: account.cause }
           return trouble(`${given.table}: several rows are the user ${JSON.stringify(request.user)}`)
@@ -63,7 +63,7 @@ export const sql: PassdbDriver<typeof options> = {
   },
 }
 
-const unknown: PassdbLookup = { result: 'user_unknown' }
+const userUnknown: PassdbLookup = { result: 'user_unknown' }
 
 type ReadAccount = (row: AccountRow, request: AuthRequest) => PassdbLookup
 
