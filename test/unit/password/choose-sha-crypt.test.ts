@@ -1,5 +1,6 @@
 import t from 'tap'
 import { chooseShaCrypt, whereItPays } from '../../../src/password/choose-sha-crypt.js'
+import { computeHashes } from '../../../src/password/compute-hashes.js'
 import { type WebAssemblyApi, webAssembly } from '../../../src/password/wasm/web-assembly.js'
 
 const input = { password: Buffer.from('secret'), salt: Buffer.from('0123456789abcdef'), rounds: 1000 }
@@ -23,6 +24,19 @@ t.test('several at once are passed over where one after the other is as quick', 
   t.strictSame(
     whereItPays('sha512', withoutSimd, () => 1),
     withoutSimd,
+  )
+})
+
+t.test('more at once than there are lanes are computed one after the other', async t => {
+  const passwords = ['one', 'two', 'six', 'ten', 'all'].map(text => Buffer.from(text))
+  const hash = { kind: 'sha512-crypt', salt: input.salt, rounds: 1000 } as const
+  const { single } = chooseShaCrypt('sha512')
+  t.strictSame(
+    await computeHashes(
+      passwords.map(() => hash),
+      passwords,
+    ),
+    passwords.map(password => single.digests([{ ...input, password }])[0]),
   )
 })
 
