@@ -13,6 +13,7 @@ import { startDovecotAuth } from '../conformance/chain/dovecot-auth.js'
 import { type MariadbServer, startMariadb, whyNoMariadb } from '../system/mariadb-server.js'
 import type { LoadResult } from './load-result.js'
 import { nameOfProxied } from './proxied-users.js'
+import { median } from './quantile.js'
 
 const { values } = parseArgs({
   options: {
@@ -96,7 +97,7 @@ async function benchSizes(): Promise<void> {
   const [small, big] = [`among ${USERS}`, `among ${many}`]
   const table = await inTurn({ [small]: () => ask(few, USERS), [big]: () => ask(more, many) })
   print(table, small)
-  const p50 = (name: string) => medianOf(table.get(name) ?? [], result => result.p50Ms)
+  const p50 = (name: string) => median((table.get(name) ?? []).map(result => result.p50Ms))
   console.log(`latency ratio ${(p50(big) / p50(small)).toFixed(2)} (to reach: under 1.2)`)
   for (const child of children.splice(0)) child.kill('SIGKILL')
 }
@@ -234,22 +235,17 @@ async function inTurn(contenders: Record<string, () => Promise<LoadResult>>) {
 }
 
 function print(table: Map<string, LoadResult[]>, reference: string): void {
-  const median = (name: string, figure: (result: LoadResult) => number) =>
-    medianOf(table.get(name) ?? [], figure)
-  const rateOf = (name: string) => median(name, result => result.requestsPerSecond)
+  const of = (name: string, figure: (result: LoadResult) => number) =>
+    median((table.get(name) ?? []).map(figure))
+  const rateOf = (name: string) => of(name, result => result.requestsPerSecond)
   for (const [name, results] of table) {
     const statuses = [...new Set(results.flatMap(result => Object.keys(result.statuses)))].join(' ')
     console.log(
-      `${name.padEnd(20)} ${rateOf(name).toFixed(0).padStart(7)}/s  p50 ${median(name, r => r.p50Ms).toFixed(2)} ms  ` +
-        `p99 ${median(name, r => r.p99Ms).toFixed(2)} ms  ${(rateOf(name) / rateOf(reference)).toFixed(2)} of ${reference}` +
+      `${name.padEnd(20)} ${rateOf(name).toFixed(0).padStart(7)}/s  p50 ${of(name, r => r.p50Ms).toFixed(2)} ms  ` +
+        `p99 ${of(name, r => r.p99Ms).toFixed(2)} ms  ${(rateOf(name) / rateOf(reference)).toFixed(2)} of ${reference}` +
         `  (answers: ${statuses})`,
     )
   }
-}
-
-function medianOf(results: readonly LoadResult[], figure: (result: LoadResult) => number): number {
-  const sorted = results.map(figure).sort((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? 0
 }
 
 /** The guide's local passdb with its auth cache; undefined where there is no Dovecot 2.3 with mysql. */

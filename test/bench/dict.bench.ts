@@ -11,6 +11,7 @@ import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import Database from 'libsql'
 import type { LoadResult } from './load-result.js'
+import { median } from './quantile.js'
 
 const { values } = parseArgs({
   options: {
@@ -230,9 +231,4 @@ function benchStarts(http: string): void {
     const at = (share: number) => (sorted[Math.floor(share * sorted.length)] ?? 0).toFixed(1)
     console.log(`${name.padEnd(32)} ${at(0)}  ${at(0.5)}  ${at(0.9)}`)
   }
-}
-
-function median(numbers: number[]): number {
-  const sorted = [...numbers].sort((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? 0
 }

@@ -12,6 +12,7 @@ import { endToEnd } from './doors/end-to-end.js'
 import type { Contender, Measurement } from './doors/measurement.js'
 import { policy } from './doors/policy.js'
 import type { LoadResult } from './load-result.js'
+import { median } from './quantile.js'
 
 /** One line each. */
 const measurements: readonly Measurement[] = [endToEnd, policy]
@@ -105,9 +106,4 @@ function verdict(ratio: number, { of, atLeast }: NonNullable<Contender['goal']>)
 /** Anything but one good answer means that the figure is worth nothing. */
 function statuses(runs: readonly Run[]): string {
   return [...new Set(runs.flatMap(({ result }) => Object.keys(result.statuses)))].join(' ')
-}
-
-function median(numbers: readonly number[]): number {
-  const sorted = [...numbers].sort((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
 }

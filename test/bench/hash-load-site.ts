@@ -9,6 +9,7 @@ import { generatePassword } from '../../src/password/generate-password.js'
 import { type RunningHoming, startHoming } from '../system/homing.js'
 import type { Saturation } from './hash-saturation.js'
 import { type HttpAnswer, HttpCaller } from './http-caller.js'
+import { quantile } from './quantile.js'
 import { type OwnCpuMs, threadCpu } from './quiet.js'
 
 export const SECRET = 'correct horse battery staple'
@@ -187,10 +188,3 @@ export const p99 = (answers: readonly HttpAnswer[]): number =>
     answers.map(({ ms }) => ms),
     0.99,
   )
-
-export const median = (all: readonly number[]): number => quantile(all, 0.5)
-
-function quantile(all: readonly number[], q: number): number {
-  const sorted = all.toSorted((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? 0
-}

@@ -10,7 +10,6 @@ import {
   closedLoop,
   type HashLoadSite,
   lookup,
-  median,
   oneByOne,
   p99,
   paced,
@@ -20,6 +19,7 @@ import {
   slowLogin,
 } from './hash-load-site.js'
 import type { HttpAnswer } from './http-caller.js'
+import { median } from './quantile.js'
 import { isQuiet, type Quiet, quietly } from './quiet.js'
 
 const DEADLINE_MS = defaultPasswordSettings.auth_hash_timeout

@@ -15,6 +15,7 @@ import mysql from 'mysql2/promise'
 import { startDovecotAuth } from '../conformance/chain/dovecot-auth.js'
 import { type MariadbServer, startMariadb, whyNoMariadb } from '../system/mariadb-server.js'
 import type { LoadResult } from './load-result.js'
+import { median } from './quantile.js'
 
 const { values } = parseArgs({
   options: {
@@ -205,11 +206,6 @@ function print(table: Map<string, LoadResult[]>, reference: string): void {
         `${ratio} of ${reference}  (answers: ${statuses}; load generator at ${generator} % of a core)`,
     )
   }
-}
-
-function median(numbers: number[]): number {
-  const sorted = [...numbers].sort((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? 0
 }
 
 function fillSqlite(file: string): void {

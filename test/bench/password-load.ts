@@ -3,6 +3,7 @@
 import { Password } from '../../src/model/password.js'
 import { generatePassword } from '../../src/password/generate-password.js'
 import type { PasswordVerifier } from '../../src/password/password-verifier.js'
+import { quantile } from './quantile.js'
 
 export const secret = 'password123'
 
@@ -49,12 +50,6 @@ export async function timed(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - start
 }
 
-export function quantile(all: readonly number[], q: number): number {
-  const sorted = all.toSorted((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? 0
-}
-
-export const median = (all: readonly number[]): number => quantile(all, 0.5)
 export const max = (all: readonly number[]): number => quantile(all, 1)
 export const quartiles = (all: readonly number[]): string =>
   `${quantile(all, 0.25).toFixed(2)} … ${quantile(all, 0.75).toFixed(2)}`

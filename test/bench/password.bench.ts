@@ -16,18 +16,8 @@ import type { PasswordVerifier } from '../../src/password/password-verifier.js'
 import { schemes } from '../../src/password/schemes.js'
 import type { ShaCryptEngine, ShaCryptHash } from '../../src/password/sha-crypt-engine.js'
 import { buildLibxcrypt, type Libxcrypt } from './libxcrypt.js'
-import {
-  load,
-  loadUntil,
-  max,
-  median,
-  mib,
-  newHash,
-  quantile,
-  quartiles,
-  secret,
-  timed,
-} from './password-load.js'
+import { load, loadUntil, max, mib, newHash, quartiles, secret, timed } from './password-load.js'
+import { median, quantile } from './quantile.js'
 
 const { values } = parseArgs({
   options: {

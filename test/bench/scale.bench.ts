@@ -13,6 +13,7 @@ import { startBalancer } from '../system/balancers.js'
 import { type RunningHoming, startHoming } from '../system/homing.js'
 import { type MariadbServer, startMariadb } from '../system/mariadb-server.js'
 import type { LoadResult } from './load-result.js'
+import { median } from './quantile.js'
 
 const { values } = parseArgs({
   options: {
@@ -69,17 +70,18 @@ function compareSizes(few: RunningHoming, more: RunningHoming): void {
     results.few?.push(load(portOf(few), sampleOf(FEW), few.token))
     results.many?.push(load(portOf(more), sampleOf(many), more.token))
   }
-  const median = (name: string, of: (result: LoadResult) => number) => medianOf((results[name] ?? []).map(of))
+  const of = (name: string, figure: (result: LoadResult) => number) =>
+    median((results[name] ?? []).map(figure))
   for (const [name, count] of [
     ['few', FEW],
     ['many', many],
   ] as const) {
     console.log(
-      `${String(count).padStart(9)} users: ${median(name, r => r.requestsPerSecond).toFixed(0)} uncached lookups/s, ` +
-        `p50 ${median(name, r => r.p50Ms).toFixed(2)} ms, p99 ${median(name, r => r.p99Ms).toFixed(2)} ms`,
+      `${String(count).padStart(9)} users: ${of(name, r => r.requestsPerSecond).toFixed(0)} uncached lookups/s, ` +
+        `p50 ${of(name, r => r.p50Ms).toFixed(2)} ms, p99 ${of(name, r => r.p99Ms).toFixed(2)} ms`,
     )
   }
-  const ratio = median('many', r => r.p99Ms) / median('few', r => r.p99Ms)
+  const ratio = of('many', r => r.p99Ms) / of('few', r => r.p99Ms)
   console.log(`p99 with ${many} users is ${ratio.toFixed(2)} of that with ${FEW} (wanted: at most 1.2)`)
 }
 
@@ -108,7 +110,7 @@ async function compareCopies(server: MariadbServer): Promise<void> {
       await balancer.stop()
     }
   }
-  const [one, three] = [medianOf(perCore[1] ?? []), medianOf(perCore[3] ?? [])]
+  const [one, three] = [median(perCore[1] ?? []), median(perCore[3] ?? [])]
   console.log(`1 copy:   ${one.toFixed(0)} logins per second of its CPU time`)
   console.log(`3 copies: ${three.toFixed(0)}, ${(three / one).toFixed(2)} of that (wanted: at least 0.90)`)
 }
@@ -140,9 +142,4 @@ function cpuSeconds(copies: readonly RunningHoming[]): number {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
     return sum + (Number(fields[11]) + Number(fields[12])) / 100
   }, 0)
-}
-
-function medianOf(numbers: readonly number[]): number {
-  const sorted = [...numbers].sort((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? 0
 }

@@ -1,8 +1,9 @@
 // Who is in the cache is answered as quickly while the database is dead: p99 with it there and with it killed, by turns.
 
 import t, { type Test } from 'tap'
-import { answered, median, p99, paced } from '../bench/hash-load-site.js'
+import { answered, p99, paced } from '../bench/hash-load-site.js'
 import { HttpCaller } from '../bench/http-caller.js'
+import { median } from '../bench/quantile.js'
 import { isQuiet, type OwnCpuMs, quietly, threadCpu } from '../bench/quiet.js'
 import { startHoming } from '../system/homing.js'
 import { startOwnMariadb } from '../system/mariadb-server.js'
