@@ -33,6 +33,7 @@ import { type MariadbServer, startMariadb, whyNoMariadb } from '../../system/mar
 import { findDovecot } from '../../system/parts.js'
 import type { DovecotLoad } from '../dovecot-load.js'
 import type { LoadResult } from '../load-result.js'
+import { median } from '../quantile.js'
 import type { Contender, Measurement, Timing } from './measurement.js'
 
 type Major = '2.3' | '2.4'
@@ -42,15 +43,23 @@ const PASSWORD = 'secret-pw'
 const TOKEN = 'bench'
 const IN_FLIGHT = { connections: 8, perConnection: 8 }
 /**
- * As many as serve 2 cores best. `passdb sql`: more cost throughput. A door's worker waits for two programs: with four of
- * them Homing and the database answer one question at a time, with more they answer several in one go.
+ * How many workers each may have; those that serve this machine best are measured. A worker of a door waits for two
+ * programs: with more of them Homing and the database answer more in one go, and with fewer they find their memory in the
+ * processor's caches. Which of the two is worth more differs from machine to machine.
  */
-const WORKERS = { sql: 4, oauth2: 8, checkpassword: 8, 'checkpassword-exec': 8 }
-/** More with Lua in them take from each other's caches; in 2.4 each has more in it. */
-const LUA_WORKERS = { '2.3': 12, '2.4': 8 }
-/** Where Homing has to ask the database it pays to bring it more questions at once. */
-const DICT_WORKERS = { on: 16, off: 32 }
-type Cache = keyof typeof DICT_WORKERS
+const WORKERS: Readonly<Record<'sql' | Door, readonly number[]>> = {
+  sql: [4, 8],
+  oauth2: [],
+  lua: [8, 12, 16],
+  dict: [8, 16, 32],
+  'dict-verify': [8, 16, 32],
+  checkpassword: [8],
+  'checkpassword-exec': [8],
+}
+/** Each number is tried so often, in turn. The first time, which may have to fill Homing's cache, does not count. */
+const TRIES = 4
+const TRY: Timing = { warmupMs: 200, durationMs: 500 }
+type Cache = 'off' | 'on'
 
 /** How much of the reference of its version each door is to reach. checkpassword starts a program for each login. */
 const goals: Readonly<Partial<Record<Door, number>>> = {
@@ -62,7 +71,6 @@ const goals: Readonly<Partial<Record<Door, number>>> = {
 
 const nameOf = (index: number) => `p${String(index).padStart(7, '0')}@proxy.test`
 const sample = Array.from({ length: 20_000 }, () => nameOf(Math.floor(Math.random() * USERS)))
-const sqlOf = (major: Major) => `${major} passdb sql`
 
 export const endToEnd: Measurement = {
   name: 'end-to-end',
@@ -130,23 +138,15 @@ async function dovecotsOf(
   }
   const installation: Installation = { version: major, root: found.root || '/' }
   const open: OpenContender[] = []
-  const add = async (
-    name: string,
-    workers: number,
+  const start = async (
+    workers: number | undefined,
     { config, files }: DovecotFiles,
-    door?: Door,
-  ): Promise<void> => {
-    const dovecot = await startDovecotAuth(installation, { config: config + limits[major](workers), files })
-    const family = `${basename(dirname(dirname(dovecot.clientSocket)))}/dovecot.conf`
-    const contender: Contender = {
-      name,
-      ...goalOf(door, major),
-      processes: {
-        auth: { family, only: /^dovecot\/auth *$/ },
-        workers: { family, only: /^dovecot\/auth -w *$/ },
-        mariadb: { family: `--port=${mariadb.port}` },
-        homing: { family: `serve --config ${folder}` },
-      },
+  ): Promise<OpenDovecot> => {
+    const limited = config + limits[major](workers)
+    const dovecot = await startDovecotAuth(installation, { config: limited, files })
+    return {
+      workers,
+      dovecot,
       load: async timing => {
         // Dovecot 2.4.1 learns from its first worker how many it may have, and workers end after a minute without work: a
         // crowd that comes then gets no answer for five seconds.
@@ -154,10 +154,28 @@ async function dovecotsOf(
         return load(dovecot, folder, IN_FLIGHT, timing)
       },
     }
-    open.push({ contender, stop: () => dovecot.stop() })
   }
+  const add = async (name: string, kind: 'sql' | Door, files: DovecotFiles): Promise<void> => {
+    const { workers, dovecot, load } = await best(WORKERS[kind], workers => start(workers, files))
+    const family = `${basename(dirname(dirname(dovecot.clientSocket)))}/dovecot.conf`
+    const atLeast = kind === 'sql' ? undefined : goals[kind]
+    const contender: Contender = {
+      name: workers === undefined ? name : `${name}, ${workers} workers`,
+      ...(atLeast !== undefined && reference && { goal: { of: reference, atLeast } }),
+      processes: {
+        auth: { family, only: /^dovecot\/auth *$/ },
+        workers: { family, only: /^dovecot\/auth -w *$/ },
+        mariadb: { family: `--port=${mariadb.port}` },
+        homing: { family: `serve --config ${folder}` },
+      },
+      load,
+    }
+    open.push({ contender, stop: () => dovecot.stop() })
+    if (kind === 'sql') reference = contender.name
+  }
+  let reference: string | undefined
   if (existsSync(join('/', found.root, 'usr/lib/dovecot/modules/auth/libdriver_mysql.so'))) {
-    await add(sqlOf(major), WORKERS.sql, passdbSql[major](mariadb))
+    await add(`${major} passdb sql`, 'sql', passdbSql[major](mariadb))
   } else {
     console.log(
       `not measured: passdb sql of Dovecot ${major}, dovecot-mysql is not installed in "${found.root}/"`,
@@ -165,37 +183,51 @@ async function dovecotsOf(
   }
   for (const door of doorsOf[major].filter(door => goals[door] !== undefined)) {
     for (const cache of ['off', 'on'] as const) {
-      const name = `${major} ${door}, Homing's cache ${cache}`
-      await add(name, workersOf(door, major, cache), doorFiles(major, door, services[cache]), door)
+      await add(`${major} ${door}, cache ${cache}`, door, doorFiles(major, door, services[cache]))
     }
   }
   return open
 }
 
-function workersOf(door: Door, major: Major, cache: Cache): number {
-  if (door === 'lua') return LUA_WORKERS[major]
-  return door === 'dict' || door === 'dict-verify' ? DICT_WORKERS[cache] : WORKERS[door]
+interface OpenDovecot {
+  /** Unset: as many as Dovecot likes, for what needs none. */
+  readonly workers: number | undefined
+  readonly dovecot: DovecotAuth
+  readonly load: Contender['load']
 }
 
-function goalOf(door: Door | undefined, major: Major): Pick<Contender, 'goal'> {
-  const atLeast = door && goals[door]
-  return atLeast === undefined ? {} : { goal: { of: sqlOf(major), atLeast } }
+/** The one that answers most. The others are stopped. */
+async function best(
+  counts: readonly number[],
+  start: (workers: number | undefined) => Promise<OpenDovecot>,
+): Promise<OpenDovecot> {
+  const [only] = counts
+  if (counts.length < 2) return start(only)
+  const tried: { readonly one: OpenDovecot; readonly rates: number[] }[] = []
+  for (const workers of counts) tried.push({ one: await start(workers), rates: [] })
+  for (let round = 0; round < TRIES; round++) {
+    for (const { one, rates } of tried) {
+      const { requestsPerSecond } = await one.load(TRY)
+      if (round > 0) rates.push(requestsPerSecond)
+    }
+  }
+  const [first, ...others] = tried.sort((a, b) => median(b.rates) - median(a.rates))
+  for (const { one } of others) await one.dovecot.stop()
+  return (first as (typeof tried)[number]).one
 }
 
 /** Its own cache off; the last word on what the files say. */
-const limits: Readonly<Record<Major, (workers: number) => string>> = {
+const limits: Readonly<Record<Major, (workers?: number) => string>> = {
   '2.3': workers => `
 auth_cache_size = 0
-auth_worker_max_count = ${workers}
+${workers === undefined ? '' : `auth_worker_max_count = ${workers}`}
 service auth {
   client_limit = 4000
 }
 `,
   '2.4': workers => `
 auth_cache_size = 0
-service auth-worker {
-  process_limit = ${workers}
-}
+${workers === undefined ? '' : `service auth-worker {\n  process_limit = ${workers}\n}`}
 service auth {
   client_limit = 4000
 }
