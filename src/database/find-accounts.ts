@@ -121,7 +121,7 @@ function queryBySize(database: SqlDatabase, options: AccountTableOptions, nameCo
     }
     const last = names.at(-1) ?? ''
     const padded = size === names.length ? names : [...names, ...new Array(size - names.length).fill(last)]
-    return { ...query, parameters: padded.flatMap(parametersOf) }
+    return { ...query, parameters: parametersOf(padded) }
   }
 }
 
@@ -135,12 +135,12 @@ function firstRowNow(database: SqlDatabase, options: AccountTableOptions, nameCo
   const counted = sql`${selectColumns(options.columns)}, count(*) over () as alike`
   const query = findQuery<FirstRow>(counted, options.table, nameColumns, 1).compile(database.builder)
   const parametersOf = parametersFor(nameColumns)
-  return (name: string) => firstNow<FirstRow>({ ...query, parameters: parametersOf(name) })
+  return (name: string) => firstNow<FirstRow>({ ...query, parameters: parametersOf([name]) })
 }
 
-/** What a query is given for each name. */
-function parametersFor({ domain }: NameColumns): (name: string) => readonly string[] {
-  return domain ? splitName : name => [name]
+/** What a query is given for the names. */
+function parametersFor({ domain }: NameColumns): (names: readonly string[]) => readonly string[] {
+  return domain ? names => names.flatMap(splitName) : names => names
 }
 
 function findQuery<R>(selected: RawBuilder<unknown>, table: string, nameColumns: NameColumns, size: number) {
