@@ -21,7 +21,7 @@ const { values, positionals } = parseArgs({
   options: {
     // Many short rounds: a machine that others share may change its pace within one long one.
     seconds: { type: 'string', default: '1' },
-    rounds: { type: 'string', default: '9' },
+    rounds: { type: 'string', default: '7' },
     /** Contenders with this in their name. */
     only: { type: 'string', default: '' },
   },

@@ -57,7 +57,7 @@ const WORKERS: Readonly<Record<'sql' | Door, readonly number[]>> = {
   'checkpassword-exec': [8],
 }
 /** Each number is tried so often, in turn. The first time, which may have to fill Homing's cache, does not count. */
-const TRIES = 4
+const TRIES = 3
 const TRY: Timing = { warmupMs: 200, durationMs: 500 }
 type Cache = 'off' | 'on'
 
