@@ -78,7 +78,7 @@ async function measure({ processes = {}, load }: Contender): Promise<Run> {
 function print(contenders: readonly Contender[], runs: ReadonlyMap<string, readonly Run[]>): void {
   const ratesOf = (name: string) => (runs.get(name) ?? []).map(({ result }) => result.requestsPerSecond)
   const width = Math.max(0, ...contenders.map(({ name }) => name.length))
-  for (const { name, goal } of contenders) {
+  for (const { name, comparedWith } of contenders) {
     const rates = ratesOf(name)
     const of = (figure: (run: Run) => number) => median((runs.get(name) ?? []).map(figure))
     const p50 = of(({ result }) => result.p50Ms).toFixed(1)
@@ -89,7 +89,7 @@ function print(contenders: readonly Contender[], runs: ReadonlyMap<string, reado
     const range = `${Math.min(...rates).toFixed(0)}–${Math.max(...rates).toFixed(0)}`
     console.log(
       `${name.padEnd(width)}  ${median(rates).toFixed(0).padStart(6)}/s (${range})  p50 ${p50} ms  p99 ${p99} ms` +
-        `${goal ? verdict(median(ratios(rates, ratesOf(goal.of))), goal) : ''}  CPU µs each: ${cpu}  ${statuses(runs.get(name) ?? [])}`,
+        `${comparedWith ? verdict(median(ratios(rates, ratesOf(comparedWith.name))), comparedWith) : ''}  CPU µs each: ${cpu}  ${statuses(runs.get(name) ?? [])}`,
     )
   }
 }
@@ -99,9 +99,10 @@ function ratios(rates: readonly number[], references: readonly number[]): number
   return references.map((reference, round) => (rates[round] ?? Number.NaN) / reference)
 }
 
-function verdict(ratio: number, { of, atLeast }: NonNullable<Contender['goal']>): string {
-  if (!Number.isFinite(ratio)) return `  (${of} was not measured)`
-  return `  ${ratio.toFixed(2)} of ${of} (goal ${atLeast}: ${ratio >= atLeast ? 'reached' : 'missed'})`
+function verdict(ratio: number, { name, atLeast }: NonNullable<Contender['comparedWith']>): string {
+  if (!Number.isFinite(ratio)) return `  (${name} was not measured)`
+  const goal = atLeast === undefined ? '' : ` (goal ${atLeast}: ${ratio >= atLeast ? 'reached' : 'missed'})`
+  return `  ${ratio.toFixed(2)} of ${name}${goal}`
 }
 
 /** Anything but one good answer means that the figure is worth nothing. */

@@ -1,11 +1,10 @@
 // Logins of proxied users through the auth socket of a real Dovecot, 64 in flight, Dovecot's caches off: its own
-// `passdb sql` is the reference, then Homing on the same MariaDB through each door, its cache off and on.
+// `passdb sql` is the reference, then Homing on the same MariaDB through each door, its cache off and on. Beside them, the
+// bare service says what could be reached at all on this machine (bare-service.ts).
 
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { chmodSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { execFile } from 'node:child_process'
+import { existsSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import {
   type DovecotAuth,
@@ -20,10 +19,10 @@ import type { LoadResult } from '../load-result.js'
 import { median } from '../quantile.js'
 import { type DovecotFiles, doorFiles, limits, type Major, passdbSql } from './dovecot-files.js'
 import type { Contender, Measurement, Timing } from './measurement.js'
+import { BARE_PROGRAM, type RunningService, startBare, startHoming } from './running-services.js'
 
 const USERS = 100_000
 const PASSWORD = 'secret-pw'
-const TOKEN = 'bench'
 const IN_FLIGHT = { connections: 8, perConnection: 8 }
 /**
  * How many workers each may have; those that serve this machine best are measured. A worker of a door waits for two
@@ -42,7 +41,9 @@ const WORKERS: Readonly<Record<'sql' | Door, readonly number[]>> = {
 /** Each number is tried so often, in turn. The first time, which may have to fill Homing's cache, does not count. */
 const TRIES = 3
 const TRY: Timing = { warmupMs: 200, durationMs: 500 }
-type Cache = 'off' | 'on'
+/** Homing with its cache off and on, and what stands in its place. */
+const askedOnes = ['cache off', 'cache on', 'bare'] as const
+type Asked = (typeof askedOnes)[number]
 
 /** How much of the reference of its version each door is to reach. checkpassword starts a program for each login. */
 const goals: Readonly<Partial<Record<Door, number>>> = {
@@ -69,14 +70,17 @@ export const endToEnd: Measurement = {
       const mariadb = await startMariadb({ args: ['--innodb-buffer-pool-size=256M'] })
       opened.push(() => mariadb.close())
       const url = await mariadb.createDatabase('bench')
-      const start = async (cache: Cache) => {
-        const homing = await startHoming(folder, url, cache)
-        opened.push(homing.stop)
-        return homing.service
+      const kept = async ({ service, stop }: RunningService) => {
+        opened.push(stop)
+        return service
       }
-      const off = await start('off')
+      const off = await kept(await startHoming(folder, url, 'off'))
       await fill(mariadb)
-      const services = { off, on: await start('on') }
+      const services = {
+        'cache off': off,
+        'cache on': await kept(await startHoming(folder, url, 'on')),
+        bare: await kept(await startBare(folder, url)),
+      }
       const contenders: Contender[] = []
       for (const major of ['2.3', '2.4'] as const) {
         for (const dovecot of await dovecotsOf(major, mariadb, services, folder)) {
@@ -106,7 +110,7 @@ interface OpenContender {
 async function dovecotsOf(
   major: Major,
   mariadb: MariadbServer,
-  services: Readonly<Record<Cache, AskedService>>,
+  services: Readonly<Record<Asked, AskedService>>,
   folder: string,
 ): Promise<OpenContender[]> {
   const found = findDovecot(`dovecot-${major}`)
@@ -133,18 +137,23 @@ async function dovecotsOf(
       },
     }
   }
-  const add = async (name: string, kind: 'sql' | Door, files: DovecotFiles): Promise<void> => {
+  const add = async (
+    name: string,
+    kind: 'sql' | Door,
+    files: DovecotFiles,
+    atLeast?: number,
+  ): Promise<void> => {
     const { workers, dovecot, load } = await best(WORKERS[kind], workers => start(workers, files))
     const family = `${basename(dirname(dirname(dovecot.clientSocket)))}/dovecot.conf`
-    const atLeast = kind === 'sql' ? undefined : goals[kind]
     const contender: Contender = {
       name: workers === undefined ? name : `${name}, ${workers} workers`,
-      ...(atLeast !== undefined && reference && { goal: { of: reference, atLeast } }),
+      ...(reference && { comparedWith: { name: reference, ...(atLeast !== undefined && { atLeast }) } }),
       processes: {
         auth: { family, only: /^dovecot\/auth *$/ },
         workers: { family, only: /^dovecot\/auth -w *$/ },
         mariadb: { family: `--port=${mariadb.port}` },
         homing: { family: `serve --config ${folder}` },
+        bare: { family: BARE_PROGRAM },
       },
       load,
     }
@@ -160,8 +169,9 @@ async function dovecotsOf(
     )
   }
   for (const door of doorsOf[major].filter(door => goals[door] !== undefined)) {
-    for (const cache of ['off', 'on'] as const) {
-      await add(`${major} ${door}, cache ${cache}`, door, doorFiles(major, door, services[cache]))
+    for (const asked of askedOnes) {
+      const atLeast = asked === 'bare' ? undefined : goals[door]
+      await add(`${major} ${door}, ${asked}`, door, doorFiles(major, door, services[asked]), atLeast)
     }
   }
   return open
@@ -212,47 +222,6 @@ async function load(
   const generator = join(import.meta.dirname, '../dovecot-load.js')
   const { stdout } = await promisify(execFile)(process.execPath, [generator, file])
   return JSON.parse(stdout)
-}
-
-const program = join(import.meta.dirname, '../../../src/cli/homing.js')
-
-async function startHoming(folder: string, databaseUrl: string, cache: Cache) {
-  const file = join(folder, `homing-${cache}.toml`)
-  const sockets = mkdtempSync(join(tmpdir(), 'homing-bench-'))
-  chmodSync(sockets, 0o755)
-  writeFileSync(
-    file,
-    `database_url = "${databaseUrl}"\nlisten = ["127.0.0.1:0"]\napi_token = "${TOKEN}"\n` +
-      `dict_listen = ["unix:${sockets}/dict.sock"]\nunix_listener_mode = "0666"\n` +
-      (cache === 'on' ? 'auth_cache_size = "64M"\n' : ''),
-    { mode: 0o600 },
-  )
-  await promisify(execFile)(process.execPath, [program, 'migrate', '--config', file])
-  const log = join(folder, `homing-${cache}.log`)
-  const output = openSync(log, 'a')
-  const child = spawn(process.execPath, [program, 'serve', '--config', file], {
-    stdio: ['ignore', output, output],
-  })
-  const port = await portIn(log, child)
-  return {
-    service: { url: `http://127.0.0.1:${port}`, token: TOKEN, socketFolder: sockets },
-    stop: async () => {
-      const exited = new Promise(resolve => child.once('exit', resolve))
-      child.kill('SIGTERM')
-      await exited
-      rmSync(sockets, { recursive: true, force: true })
-    },
-  }
-}
-
-/** Where it says that it is ready. */
-async function portIn(log: string, child: ChildProcess): Promise<number> {
-  while (child.exitCode === null) {
-    const found = /127\.0\.0\.1:(\d+)/.exec(readFileSync(log, 'utf8'))
-    if (found) return Number(found[1])
-    await sleep(50)
-  }
-  throw new Error(`homing serve ended before it was ready:\n${readFileSync(log, 'utf8')}`)
 }
 
 async function fill(mariadb: MariadbServer): Promise<void> {

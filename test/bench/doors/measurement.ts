@@ -11,8 +11,8 @@ export interface Timing {
 /** Something that takes load: opened once, loaded once a round, closed at the end. */
 export interface Contender {
   readonly name: string
-  /** What it is compared with, and at least how much of it it is to reach. */
-  readonly goal?: { readonly of: string; readonly atLeast: number }
+  /** Another contender's name, and at least how much of its rate is to be reached; unset: that is only told. */
+  readonly comparedWith?: { readonly name: string; readonly atLeast?: number }
   /** Whose CPU time is told beside the rate. */
   readonly processes?: Readonly<Record<string, ProcessFamily>>
   load(timing: Timing): Promise<LoadResult>

@@ -51,20 +51,28 @@ export const policy: Measurement = {
 function contendersOf(folder: string, bare: number, homing: number): Contender[] {
   const load = (port: number, path: string, bodies: readonly string[]) => (timing: Timing) =>
     run(folder, { port, path, bodies, inFlight: IN_FLIGHT, ...timing })
-  const goal = (of: string) => ({ of, atLeast: GOAL })
+  const against = (name: string) => ({ name, atLeast: GOAL })
   return [
     { name: 'bare allow', load: load(bare, '/command/allow', users(asked)) },
-    { name: 'allow, users', goal: goal('bare allow'), load: load(homing, '/command/allow', users(asked)) },
-    { name: 'allow, attack', goal: goal('bare allow'), load: load(homing, '/command/allow', attack(asked)) },
+    {
+      name: 'allow, users',
+      comparedWith: against('bare allow'),
+      load: load(homing, '/command/allow', users(asked)),
+    },
+    {
+      name: 'allow, attack',
+      comparedWith: against('bare allow'),
+      load: load(homing, '/command/allow', attack(asked)),
+    },
     { name: 'bare report', load: load(bare, '/command/report', users(succeeded)) },
     {
       name: 'report, users',
-      goal: goal('bare report'),
+      comparedWith: against('bare report'),
       load: load(homing, '/command/report', users(succeeded)),
     },
     {
       name: 'report, attack',
-      goal: goal('bare report'),
+      comparedWith: against('bare report'),
       load: load(homing, '/command/report', attack(failed)),
     },
   ]
