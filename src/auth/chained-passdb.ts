@@ -73,3 +73,6 @@ export function acceptsMechanism(
 ): boolean {
   return mechanisms === undefined || mechanisms.has(mechanism ?? LOOKUP)
 }
+
+/** What a password was sent by where nobody says it: a question with a password is never a lookup. */
+export const PLAIN = 'PLAIN'

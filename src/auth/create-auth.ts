@@ -5,7 +5,7 @@ import { andThen, promised } from '../model/and-then.js'
 import type { AuthEvent } from '../model/auth-event.js'
 import { type AuthRequest, requestFrom } from '../model/auth-request.js'
 import type { Clock } from '../model/clock.js'
-import { type ExtraFields, noFields } from '../model/extra-fields.js'
+import { type ExtraFields, noFields, withoutFields } from '../model/extra-fields.js'
 import { type CheckedFields, checkFields } from '../model/field-firewall.js'
 import type { MasterUse } from '../model/master-use.js'
 import type { FinalResult } from '../model/passdb-result.js'
@@ -113,10 +113,10 @@ export function createAuth(options: AuthOptions): Auth {
   function routed(walked: ReadyOutcome): ReadyOutcome | Promise<ReadyOutcome> {
     const { result, request, fields, anyPassword } = walked
     if (result !== 'ok' || options.route === undefined) return walked
-    // Whoever is here would get in with any password.
+    const isOpen = anyPassword === true || fields.has('nopassword')
     const judged =
-      anyPassword && fields.has('proxy_maybe')
-        ? { stopped: 'proxy_maybe needs a password of its own: without one only a backend can verify it' }
+      isOpen && fields.has('proxy_maybe')
+        ? routedOpen(options.route, walked, anyPassword === true)
         : options.route(fields, request)
     return andThen(judged, route => {
       if ('fields' in route) return route.fields === fields ? walked : { ...walked, fields: route.fields }
@@ -254,6 +254,21 @@ function withMasterFields(walked: ChainOutcome): ChainOutcome {
   const { masterUser, user } = walked.request
   if (masterUser === undefined) return walked
   return { ...walked, fields: withMaster(walked.fields, masterUser, user) }
+}
+
+/**
+ * A mailbox that may be here, of a user without a password: whoever is here would get in with any. No login gets it, by a
+ * password or by what Dovecot makes of a lookup; mail is delivered, and nobody is told that no password is needed.
+ */
+function routedOpen(
+  route: NonNullable<AuthOptions['route']>,
+  { fields, request }: ReadyOutcome,
+  isLogin: boolean,
+): Routed | Promise<Routed> {
+  if (isLogin || (request.mechanism !== undefined && request.masterUser === undefined)) {
+    return { stopped: 'proxy_maybe needs a password of its own: without one only a backend can verify it' }
+  }
+  return route(withoutFields(fields, ['nopassword']), request)
 }
 
 /** Where nobody may log in as somebody else unless that is written down. */

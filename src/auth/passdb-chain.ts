@@ -7,7 +7,7 @@ import { type ExtraFields, noFields, withoutFields } from '../model/extra-fields
 import { checkMasterDomain, limitFields } from '../model/master-limits.js'
 import type { PassdbReply } from '../model/passdb.js'
 import { type ChainOutcome, type ChainQuestion, outcomeOf, unasked } from './chain-outcome.js'
-import { acceptsMechanism, type ChainedPassdb } from './chained-passdb.js'
+import { acceptsMechanism, type ChainedPassdb, PLAIN } from './chained-passdb.js'
 import { type NamedFields, setDefaultFields } from './link-fields.js'
 import { applyResultRule, type ChainState, finalResult, startState } from './result-rules.js'
 import { acceptsUsername } from './username-filter.js'
@@ -113,7 +113,7 @@ function walk(
     { user: request.user, loginUser: request.requestedLoginUser, fields: noFields },
     request.skipPasswordCheck === true,
   )
-  const at = nextLink(links, 0, request, state)
+  const at = nextLink(links, 0, request, state, question)
   if (at === links.length) return unasked(request, 'internal_failure', 'All password databases were skipped')
   const trace: TraceStep[] = []
   return goOn({
@@ -157,7 +157,7 @@ function takeUp(walk: Walk, link: ChainedPassdb, asked: Asked): ChainOutcome | u
   if (link.master && step.linkResult === 'ok') becomeLoginUser(walk)
   else {
     walk.request = renamed(walk.request, walk.state)
-    walk.at = nextLink(walk.links, walk.at + 1, walk.request, walk.state)
+    walk.at = nextLink(walk.links, walk.at + 1, walk.request, walk.state, walk.question)
   }
   if (step.goOn && walk.at < walk.links.length) return undefined
   const { linkResult } = step
@@ -179,7 +179,7 @@ function becomeLoginUser(walk: Walk): void {
     fields: withoutFields(state.fields, limitFields),
   }
   walk.links = chain.links
-  walk.at = nextLink(walk.links, 0, walk.request, walk.state)
+  walk.at = nextLink(walk.links, 0, walk.request, walk.state, walk.question)
 }
 
 /** The link with its own fields made for this request, or why they cannot be made. */
@@ -199,14 +199,18 @@ function nextLink(
   from: number,
   request: AuthRequest,
   state: ChainState,
+  question: ChainQuestion,
 ): number {
+  const mechanism = question === 'verify' ? (request.mechanism ?? PLAIN) : request.mechanism
   let at = from
-  for (let link = links[at]; link !== undefined && isSkipped(link, request, state); link = links[at]) at++
+  for (let link = links[at]; link !== undefined; link = links[at]) {
+    if (acceptsMechanism(link.mechanisms, mechanism) && !isSkipped(link, request, state)) break
+    at++
+  }
   return at
 }
 
 function isSkipped(link: ChainedPassdb, request: AuthRequest, state: ChainState): boolean {
-  if (!acceptsMechanism(link.mechanisms, request.mechanism)) return true
   if (link.usernameFilter !== undefined && !acceptsUsername(link.usernameFilter, request.user)) return true
   if (link.skip === 'never') return false
   return (link.skip === 'authenticated') === state.passwordVerified

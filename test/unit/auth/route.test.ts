@@ -66,7 +66,8 @@ function engine(found: PassdbLookup) {
   return {
     login: (localIp: string, password = 'secret') =>
       auth.authenticate({ ...request, localIp }, new Password(password)),
-    lookup: (localIp: string) => auth.lookupPassdb({ ...request, localIp }),
+    lookup: (localIp: string, more: Partial<IncomingRequest> = {}) =>
+      auth.lookupPassdb({ ...request, localIp, ...more }),
     lookups: () => lookups,
   }
 }
@@ -101,5 +102,22 @@ t.test('proxy_maybe is a mailbox here, for whoever has a password here', async t
 
   const open = engine(row({ ...maybe, nopassword: 'y' }))
   t.match(await open.login('192.0.2.20', 'anything'), { result: 'internal_failure' })
-  t.match(await open.lookup('192.0.2.20'), { result: 'ok' }, 'mail can be delivered without a password')
+  const delivery = await open.lookup('192.0.2.20')
+  t.match(delivery, { result: 'ok' }, 'mail can be delivered without a password')
+  t.same([...delivery.fields.keys()], ['userdb_uid'], 'and nobody is told that none is needed')
+})
+
+t.test('proxy_maybe without a password lets in nobody whom Dovecot itself would check', async t => {
+  for (const [where, host] of Object.entries({ here: '192.0.2.30', 'who knows': '192.0.2.40' })) {
+    const { lookup } = engine(row({ proxy_maybe: 'y', host, nopassword: 'y' }))
+    // passdb dict asks without a password for every login, SCRAM and its like through every door.
+    for (const mechanism of ['PLAIN', 'SCRAM-SHA-256']) {
+      const answer = await lookup('192.0.2.20', { mechanism })
+      t.match(answer, { result: 'internal_failure' }, `${where}, ${mechanism}`)
+      t.equal(answer.fields.size, 0)
+    }
+    const asMaster = await lookup('192.0.2.20', { mechanism: 'PLAIN', masterUser: 'admin' })
+    t.match(asMaster, { result: 'ok' }, 'whose password is verified is let in')
+    t.notOk(asMaster.fields.has('nopassword'))
+  }
 })
