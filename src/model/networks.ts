@@ -44,7 +44,8 @@ export interface Network {
 
 /** `192.0.2.0/24`, `192.0.2.1`, `2001:db8::/32`; undefined for everything else. */
 export function parseNetwork(entry: string): Network | undefined {
-  const [written = '', bits] = entry.split('/')
+  const [written = '', bits, ...more] = entry.split('/')
+  if (more.length > 0) return undefined
   const address = plainAddress(written)
   const family = isIPv4(address) ? 'ipv4' : isIPv6(address) ? 'ipv6' : undefined
   if (family === undefined) return undefined

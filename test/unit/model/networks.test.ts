@@ -30,6 +30,7 @@ t.test('what is no network is none', async t => {
     '192.0.2',
     'host.example',
     '1.2.3.4/-1',
+    '10.0.0.0/8/24',
   ])
     t.equal(parseNetwork(entry), undefined, entry)
   t.same(parseNetwork('192.0.2.0/24'), { address: '192.0.2.0', prefix: 24, family: 'ipv4' })
