@@ -3,6 +3,7 @@
 import type { AccountColumns, AccountRow } from '../database/account-table.js'
 import { ConfigError } from '../model/config-error.js'
 import type { ExtraFields } from '../model/extra-fields.js'
+import { withoutUntrueFlags } from '../model/field-firewall.js'
 import { settings, table, text, url, yesNo } from '../model/setting.js'
 import type { Userdb, UserdbLookup } from '../model/userdb.js'
 import type { UserdbDriver } from './userdb-driver.js'
@@ -85,12 +86,12 @@ function userColumns(
   return { ...others, user }
 }
 
-/** NULL is absent, and so is the empty text: an empty home would be the root of all. */
+/** NULL is absent, and so is the empty text: an empty home would be the root of all. A flag is there only when it is true. */
 function fieldsOf(row: AccountRow, roles: readonly string[]): ExtraFields {
   const fields = new Map<string, string>()
   for (const role of roles) {
     const value = row.values[role] ?? ''
     if (value !== '') fields.set(role, String(value))
   }
-  return fields
+  return withoutUntrueFlags(fields)
 }

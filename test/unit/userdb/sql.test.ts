@@ -18,6 +18,17 @@ t.test('a table of one’s own says which column is what; NULL and empty are abs
   t.same(found.result === 'ok' && Object.fromEntries(found.fields), { uid: '5000', quota_rule: '1G' })
 })
 
+t.test('a flag that says no is absent, and hurts nobody', async t => {
+  const users = [
+    { userid: 'open', closed: 0 },
+    { userid: 'shut', closed: 1 },
+  ]
+  const columns = { user: 'userid', tempfail: 'closed' }
+  const userdb = await open({ users }, { table: 'users', columns })
+  t.match(await userdb.lookup(request('open')), { result: 'ok', fields: new Map() })
+  t.match(await userdb.lookup(request('shut')), { result: 'ok', fields: new Map([['tempfail', '1']]) })
+})
+
 t.test('proxied users can be listed, and are unknown to a lookup', async t => {
   const proxy_users = [{ username: 'anna@x', host: 'b1' }]
   const userdb = await open({ proxy_users }, { table: 'proxy_users', list_only: true })
