@@ -68,7 +68,8 @@ export async function openEngine(config: HomingConfig, deps: EngineDeps): Promis
     verifier.rehash &&
     strengthened &&
     createStrengthening({ rehash: verifier.rehash, clock: systemClock, report: strengthened })
-  const router = createRouter(settings, { clock: systemClock, warn })
+  const usernameRules = createUsernameRules(settings)
+  const router = createRouter(settings, { clock: systemClock, warn, usernameRules })
   const close = async (patienceMs = 0) => {
     router.stop()
     await strengthening?.close(patienceMs)
@@ -76,7 +77,6 @@ export async function openEngine(config: HomingConfig, deps: EngineDeps): Promis
     await databases.close()
   }
   try {
-    const usernameRules = createUsernameRules(settings)
     const depsOf = (name: string): DriverDeps => ({
       databases,
       usernameRules,

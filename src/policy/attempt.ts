@@ -1,6 +1,5 @@
 // One login as a policy sees it: who, from where, and a short hash of the password.
 
-import { isIPv4, isIPv6 } from 'node:net'
 import { asciiLower } from '../model/ascii-case.js'
 
 export interface Attempt {
@@ -42,15 +41,6 @@ export function loginOf(text: string): string {
     : `${name.slice(0, LONGEST_NAME)}…${name.length}${sum(name).toString(36)}`
 }
 
-/** One form for each address; undefined for what is none. */
-export function addressOf(text: string): string | undefined {
-  const address = text.replace(/%.*$/, '')
-  if (isIPv4(address)) return address
-  if (!isIPv6(address)) return undefined
-  const groups = groupsOf(address)
-  return isMapped(groups) ? ipv4Of(groups) : groups.map(group => group.toString(16)).join(':')
-}
-
 /** The network around an address that addressOf made: `192.0.2.0/24`, `2001:db8:0:0/64`. */
 export function networkOf(address: string, bits: { readonly ipv4: number; readonly ipv6: number }): string {
   if (!address.includes(':')) return `${beginning(address, '.', bits.ipv4 / 8)}/${bits.ipv4}`
@@ -66,26 +56,6 @@ function beginning(address: string, separator: string, parts: number): string {
   }
   return address.slice(0, end)
 }
-
-function groupsOf(address: string): number[] {
-  const dotted = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(address)
-  const text = dotted
-    ? `${dotted[1]}${hexPair(dotted[2], dotted[3])}:${hexPair(dotted[4], dotted[5])}`
-    : address
-  const [head = '', tail] = text.split('::')
-  const left = head === '' ? [] : head.split(':')
-  const right = tail === undefined || tail === '' ? [] : tail.split(':')
-  const zeros = tail === undefined ? [] : new Array(8 - left.length - right.length).fill('0')
-  return [...left, ...zeros, ...right].map(group => Number.parseInt(group, 16))
-}
-
-const hexPair = (high = '0', low = '0'): string => (Number(high) * 256 + Number(low)).toString(16)
-
-const isMapped = (groups: readonly number[]): boolean =>
-  groups.slice(0, 5).every(group => group === 0) && groups[5] === 0xffff
-
-const ipv4Of = (groups: readonly number[]): string =>
-  [groups[6] ?? 0, groups[7] ?? 0].flatMap(group => [group >> 8, group & 255]).join('.')
 
 function sum(text: string): number {
   let value = 0

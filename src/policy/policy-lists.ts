@@ -1,8 +1,9 @@
 // Who is always let in and who never is: addresses, networks, logins, and pairs of both, for a time and for a reason.
 
+import { addressOf } from '../model/ip-address.js'
 import { parseNetwork } from '../model/networks.js'
 import type { Attempt } from './attempt.js'
-import { addressOf, loginOf } from './attempt.js'
+import { loginOf } from './attempt.js'
 import { isWithin, NetworkIndex, networkForm } from './network-index.js'
 
 export type ListName = 'allow' | 'block'

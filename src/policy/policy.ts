@@ -2,9 +2,10 @@
 
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '../model/clock.js'
+import { addressOf } from '../model/ip-address.js'
 import { parseNetwork } from '../model/networks.js'
 import type { StateStore } from '../state/state-store.js'
-import { type Attempt, addressOf, type Report } from './attempt.js'
+import type { Attempt, Report } from './attempt.js'
 import { createLocalTries, isReached, pairHash } from './local-tries.js'
 import { NetworkIndex } from './network-index.js'
 import type { PolicyLists } from './policy-lists.js'

@@ -1,7 +1,8 @@
 // What Dovecot and weakforced's clients send → what a policy is asked. Pure.
 // Source: auth-policy.c, Dovecot 2.3.19 and 2.4.1; weakforced's HTTP API.
 
-import { type Attempt, addressOf, loginOf, type Report } from './attempt.js'
+import { addressOf } from '../model/ip-address.js'
+import { type Attempt, loginOf, type Report } from './attempt.js'
 
 export type Body = Readonly<Record<string, unknown>>
 

@@ -4,6 +4,8 @@ import { isIP } from 'node:net'
 import type { AuthRequest } from '../model/auth-request.js'
 import type { Clock } from '../model/clock.js'
 import { type ExtraFields, withField } from '../model/extra-fields.js'
+import { addressOf } from '../model/ip-address.js'
+import type { UsernameRules } from '../model/username.js'
 import { createAddressBook, type Resolve, systemResolve } from './address-book.js'
 import { type JudgedRoute, judgeRoute } from './judge-route.js'
 import type { RoutingSettings } from './routing-settings.js'
@@ -19,6 +21,7 @@ export interface Router {
 export interface RouterDeps {
   readonly clock: Pick<Clock, 'now'>
   readonly warn: (message: string) => void
+  readonly usernameRules: Pick<UsernameRules, 'normalise'>
   readonly resolve?: Resolve
   /** For tests. */
   readonly refreshMs?: number
@@ -30,8 +33,8 @@ const REFRESH_MS = 60_000
 const localhost = ['127.0.0.1', '::1']
 
 export function createRouter(settings: RoutingSettings, deps: RouterDeps): Router {
-  const { clock, warn, resolve = systemResolve } = deps
-  const written = settings.auth_proxy_self.map(entry => entry.toLowerCase())
+  const { clock, warn, usernameRules, resolve = systemResolve } = deps
+  const written = settings.auth_proxy_self.map(entry => addressOf(entry) ?? entry.toLowerCase())
   const names = written.filter(entry => isIP(entry) === 0)
   const addressesOfNames = new Map<string, readonly string[]>()
   const looksUp = settings.proxy_hostip || written.length > 0
@@ -52,16 +55,20 @@ export function createRouter(settings: RoutingSettings, deps: RouterDeps): Route
     )
     self = new Set([
       ...written,
-      ...[...addressesOfNames.values()].flat().map(address => address.toLowerCase()),
+      ...[...addressesOfNames.values()].flat().map(address => addressOf(address) ?? address),
     ])
   }
 
   const isSelf = (addressOrName: string) => self.has(addressOrName)
+  const lookedUpAs = (user: string) => {
+    const name = usernameRules.normalise(user)
+    return 'user' in name ? name.user : undefined
+  }
 
   async function lookedUp(host: string, fields: ExtraFields, request: AuthRequest): Promise<JudgedRoute> {
     const found = await book.find(host)
     if ('failed' in found) return { stopped: `the host ${host} cannot be resolved: ${found.failed}` }
-    const judged = judgeRoute(fields, request, { addresses: found.addresses, isSelf })
+    const judged = judgeRoute(fields, request, { addresses: found.addresses, isSelf, lookedUpAs })
     const [first] = found.addresses
     if (!settings.proxy_hostip || first === undefined || !('fields' in judged)) return judged
     if (!judged.fields.has('host')) return judged
@@ -74,7 +81,7 @@ export function createRouter(settings: RoutingSettings, deps: RouterDeps): Route
       if (host === undefined || !(fields.has('proxy') || fields.has('proxy_maybe'))) return { fields }
       const known = knownAddresses(host, fields.get('hostip'))
       if (known === undefined && looksUp) return lookedUp(host, fields, request)
-      return judgeRoute(fields, request, { addresses: known, isSelf })
+      return judgeRoute(fields, request, { addresses: known, isSelf, lookedUpAs })
     },
     start: async () => {
       if (names.length === 0) return

@@ -4,12 +4,15 @@
 
 import type { AuthRequest } from '../model/auth-request.js'
 import { type ExtraFields, withoutFields } from '../model/extra-fields.js'
+import { addressOf } from '../model/ip-address.js'
 
 export interface RouteFacts {
   /** Of the host, `hostip` first; undefined: nobody has looked. */
   readonly addresses: readonly string[] | undefined
-  /** auth_proxy_self. */
+  /** auth_proxy_self, by name, or by address in the one form of `addressOf`. */
   isSelf(addressOrName: string): boolean
+  /** What a name is looked up as by whoever it is sent to; undefined: as nobody. */
+  lookedUpAs(user: string): string | undefined
 }
 
 export type JudgedRoute = { readonly fields: ExtraFields } | { readonly stopped: string }
@@ -19,7 +22,7 @@ export function judgeRoute(fields: ExtraFields, request: AuthRequest, facts: Rou
   const host = fields.get('host') ?? ''
   if (!leadsBack(host, request, facts)) return { fields }
   if (fields.has('proxy')) {
-    if (!isOwnPort(fields, request) || !isSameUser(fields, request)) return { fields }
+    if (!isOwnPort(fields, request) || !isSameUser(fields, request, facts)) return { fields }
     const port = fields.get('port') ?? 'of the protocol'
     return { stopped: `the route leads back to the proxy that asks: host ${host}, port ${port}, same user` }
   }
@@ -40,13 +43,11 @@ const routeFields = [
 function leadsBack(host: string, request: AuthRequest, { addresses, isSelf }: RouteFacts): boolean {
   if (isSelf(host.toLowerCase())) return true
   if (addresses === undefined) return false
-  const own = [request.localIp, request.realLocalIp].flatMap(address => (address ? [plain(address)] : []))
-  return addresses.some(address => own.includes(plain(address)) || isSelf(plain(address)))
-}
-
-/** `::ffff:192.0.2.1` is 192.0.2.1. */
-function plain(address: string): string {
-  return address.toLowerCase().replace(/^::ffff:(?=\d+\.)/, '')
+  const own = [request.localIp, request.realLocalIp].flatMap(address => addressOf(address ?? '') ?? [])
+  return addresses.some(text => {
+    const address = addressOf(text) ?? text
+    return own.includes(address) || isSelf(address)
+  })
 }
 
 /** The ports that a protocol's clients usually come to. */
@@ -67,6 +68,8 @@ function isOwnPort(fields: ExtraFields, { protocol, localPort }: AuthRequest): b
   return localPort === undefined ? usual?.includes(port) === true : port === localPort
 }
 
-function isSameUser(fields: ExtraFields, { user }: AuthRequest): boolean {
-  return (fields.get('destuser') ?? user) === user
+/** Whether the next hop, whose rules for names are ours, would ask about the same account. */
+function isSameUser(fields: ExtraFields, { user }: AuthRequest, { lookedUpAs }: RouteFacts): boolean {
+  const destuser = fields.get('destuser')
+  return destuser === undefined || destuser === user || lookedUpAs(destuser) === user
 }

@@ -30,7 +30,12 @@ function engine(found: PassdbLookup) {
   )
   const router = createRouter(
     { auth_proxy_self: ['192.0.2.30'], proxy_hostip: false, proxy_dns_ttl: 1000, proxy_dns_timeout: 50 },
-    { clock, warn: () => {}, resolve: async () => Promise.reject(new Error('no DNS here')) },
+    {
+      clock,
+      warn: () => {},
+      usernameRules: { normalise: user => ({ user }) },
+      resolve: async () => Promise.reject(new Error('no DNS here')),
+    },
   )
   const auth = createAuth({
     chain: createChain([
@@ -120,4 +125,15 @@ t.test('proxy_maybe without a password lets in nobody whom Dovecot itself would 
     t.match(asMaster, { result: 'ok' }, 'whose password is verified is let in')
     t.notOk(asMaster.fields.has('nopassword'))
   }
+})
+
+t.test('whoever has a host and no proxy has their mail elsewhere: no mailbox opens here', async t => {
+  const { login, lookup } = engine(
+    row({ host: '203.0.113.5', port: '143', userdb_uid: '5000' }, '{PLAIN}secret'),
+  )
+  for (const answer of [await login('192.0.2.20'), await lookup('192.0.2.20')]) {
+    t.match(answer, { result: 'internal_failure' })
+    t.equal(answer.fields.size, 0)
+  }
+  t.match(await login('192.0.2.20', 'wrong'), { result: 'password_mismatch' })
 })

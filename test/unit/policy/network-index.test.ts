@@ -1,8 +1,8 @@
 // Thousands of entries cost a login no more than one does.
 
 import t from 'tap'
+import { addressOf } from '../../../src/model/ip-address.js'
 import { createNetworks } from '../../../src/model/networks.js'
-import { addressOf } from '../../../src/policy/attempt.js'
 import { isWithin, NetworkIndex, networkForm } from '../../../src/policy/network-index.js'
 import { createPolicyLists, type ListEntry, listEntry } from '../../../src/policy/policy-lists.js'
 import { addressNumber } from './simulation.js'

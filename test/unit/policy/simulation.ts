@@ -1,7 +1,8 @@
 // Logins as Dovecot asks and reports them, with the time moved by hand.
 
+import { addressOf } from '../../../src/model/ip-address.js'
 import { declarationOf } from '../../../src/model/setting.js'
-import { type Attempt, addressOf, loginOf } from '../../../src/policy/attempt.js'
+import { type Attempt, loginOf } from '../../../src/policy/attempt.js'
 import { createPolicy, type Policy, type PolicyDeps } from '../../../src/policy/policy.js'
 import { createPolicyLists } from '../../../src/policy/policy-lists.js'
 import { type PolicySettings, policySettings } from '../../../src/policy/policy-settings.js'

@@ -10,6 +10,7 @@ const request: AuthRequest = {
   localIp: '192.0.2.10',
   localPort: 143,
 }
+const lookedUpAs = (user: string) => (user.includes(' ') ? undefined : user.toLowerCase())
 const self = new Set(['198.51.100.1', 'proxy.test'])
 
 function verdict(
@@ -18,7 +19,7 @@ function verdict(
   addresses: readonly string[] | undefined = route.host === undefined ? undefined : [route.host],
 ): 'away' | 'loop' | 'here' | 'Dovecot decides' {
   const fields = new Map(Object.entries(route))
-  const facts = { addresses, isSelf: (address: string) => self.has(address) }
+  const facts = { addresses, isSelf: (address: string) => self.has(address), lookedUpAs }
   const judged = judgeRoute(fields, { ...request, ...over }, facts)
   if ('stopped' in judged) return 'loop'
   if (!judged.fields.has('host')) return 'here'
@@ -50,6 +51,14 @@ t.test('a route to ourselves with the same port and the same user is a loop', as
   t.equal(verdict(proxy({ host: '10.0.0.1' }), { realLocalIp: '10.0.0.1' }), 'loop', 'behind a balancer')
   t.equal(verdict(proxy({ host: '192.0.2.10', destuser: 'anna@x' })), 'loop')
   t.equal(verdict(proxy({ host: '192.0.2.10', ssl: 'yes' }), { localPort: 993 }), 'loop')
+  t.equal(
+    verdict(proxy({ host: '192.0.2.10', destuser: 'Anna@X' })),
+    'loop',
+    'the next hop looks up the same account',
+  )
+  const sixth = { localIp: '2001:db8::10' }
+  t.equal(verdict(proxy({ host: '2001:DB8:0::10', port: '143' }), sixth), 'loop', 'however it is written')
+  t.equal(verdict(proxy({ host: '2001:db8::11', port: '143' }), sixth), 'away')
 })
 
 t.test('another port or another user is none', async t => {
@@ -60,6 +69,7 @@ t.test('another port or another user is none', async t => {
     'Dovecot goes round once',
   )
   t.equal(verdict(proxy({ host: '192.0.2.10', destuser: 'anna@y' })), 'away')
+  t.equal(verdict(proxy({ host: '192.0.2.10', destuser: 'an na@x' })), 'away', 'where nobody is looked up')
 })
 
 t.test('where the port of the client is not known the usual ones are ours', async t => {
@@ -91,6 +101,6 @@ t.test('nothing of the route goes into a mailbox that is here', async t => {
     ['master', 'm'],
     ['userdb_uid', '5000'],
   ])
-  const judged = judgeRoute(route, request, { addresses: ['192.0.2.10'], isSelf: () => false })
+  const judged = judgeRoute(route, request, { addresses: ['192.0.2.10'], isSelf: () => false, lookedUpAs })
   t.same('fields' in judged && [...judged.fields.keys()], ['nodelay', 'userdb_uid'])
 })

@@ -39,7 +39,13 @@ function router(
   const time = { now: 0 }
   const made = createRouter(
     { auth_proxy_self: [], proxy_hostip: false, proxy_dns_ttl: 60_000, proxy_dns_timeout: 50, ...settings },
-    { clock: { now: () => time.now }, warn: text => warnings.push(text), resolve: dns.resolve, refreshMs },
+    {
+      clock: { now: () => time.now },
+      warn: text => warnings.push(text),
+      usernameRules: { normalise: user => ({ user: user.toLowerCase() }) },
+      resolve: dns.resolve,
+      refreshMs,
+    },
   )
   const route = async (fields: Record<string, string>, over: Partial<AuthRequest> = {}) => {
     const judged = await made.route(new Map(Object.entries(fields)), { ...request, ...over })
