@@ -245,7 +245,7 @@ interface ReadyOutcome extends ChainOutcome {
 }
 
 function ready(walked: ChainOutcome): ReadyOutcome {
-  const fresh = throughFirewall(withMasterFields(withoutStaleRefusal(walked)))
+  const fresh = withWholeRoute(throughFirewall(withMasterFields(withoutStaleRefusal(walked))))
   const reasonField = walked.fields.get('reason')
   return reasonField === undefined ? fresh : { ...fresh, reasonField }
 }
@@ -318,6 +318,19 @@ function throughFirewall(walked: ChainOutcome): ChainOutcome {
     return { ...walked, result: 'internal_failure', fields: noFields, reason: checked.stopped }
   }
   return checked.fields === walked.fields ? walked : { ...walked, fields: checked.fields }
+}
+
+/** Whoever has a host has their mail there: without the word `proxy` Dovecot would open a mailbox here. */
+function withWholeRoute(walked: ChainOutcome): ChainOutcome {
+  const { result, fields } = walked
+  if (result !== 'ok' || !fields.has('host') || fields.has('proxy') || fields.has('proxy_maybe'))
+    return walked
+  return {
+    ...walked,
+    result: 'internal_failure',
+    fields: noFields,
+    reason: 'field "host" needs a field "proxy"',
+  }
 }
 
 /** Dovecot would take the login, find out then, and hang up without a word (2.3.19 and 2.4.1). */

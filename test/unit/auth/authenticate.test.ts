@@ -217,7 +217,7 @@ t.test('for a caller that has verified the password the user only has to be ther
 
 t.test('every login is reported once, with its trace and without password, hash or field', async t => {
   const { events } = await login(
-    { proxy: { result: 'user_unknown' }, local: found({ host: 'b' }, '{PLAIN}secret') },
+    { proxy: { result: 'user_unknown' }, local: found({ proxy: 'y', host: 'b' }, '{PLAIN}secret') },
     'secret',
     { sessionId: 'x7', remoteIp: '192.0.2.1' },
   )
