@@ -327,15 +327,17 @@ function auth_passdb_lookup(req)
 end
 
 -- Dovecot 2.4 caches only with a key from here; 2.3 has cache_key in its args. All that can change the answer is
--- in it: an IMAP answer names the IMAP port, and a right password must not vouch for another one.
-local cache_key = '%{user}%{protocol}%{mechanism}%{secured}%{local_ip}%{remote_ip}%{real_remote_ip}'
+-- in it: an IMAP answer names the IMAP port, a host may be made of the name that a client was looking for (local_name),
+-- and a right password must not vouch for another one.
+local cache_key = '%{user}%{protocol}%{mechanism}%{secured}%{local_name}'
+  .. '%{local_ip}%{local_port}%{remote_ip}%{real_local_ip}%{real_remote_ip}'
 
 function auth_passdb_get_cache_key()
   return cache_key .. '%{password}'
 end
 
 function auth_userdb_get_cache_key()
-  return '%{user}%{protocol}'
+  return '%{user}%{protocol}%{local_name}'
 end
 
 function auth_userdb_lookup(req)

@@ -51,6 +51,7 @@ export function testAuthLua(major: '2.3' | '2.4', client: 'LuaSocket' | "Dovecot
     await t.test('a service that is down is a temporary failure until it is back', t => outage(t, run))
     await t.test('a right password vouches for no other one', t => verifyAndCache(t, run))
     await t.test('an answer for one protocol is none for another', t => cacheByProtocol(t, run))
+    await t.test('nor is one for a name or a port that the client came to', t => cacheByDestination(t, run))
     await t.test('a lookup without a password answers LMTP and doveadm', t => lookups(t, run))
     await t.test('a master user has proved who he is already', t => masterLogin(t, run))
     await t.test('the userdb says whose mail is read as whom', t => userdb(t, run))
@@ -221,6 +222,26 @@ async function cacheByProtocol(t: Test, { dovecot, service, questionsOf }: Run):
   t.equal(await portOf('pop3'), '9110')
   t.equal(await portOf('imap'), '9143')
   t.equal(questionsOf('ports').length, 2)
+}
+
+async function cacheByDestination(t: Test, { dovecot, service, questionsOf }: Run): Promise<void> {
+  service.answer = ({ json }, ...rest) =>
+    ok(
+      'user=named',
+      'proxy=y',
+      `host=${json?.local_name}.test`,
+      `port=${Number(json?.local_port) + 1}`,
+    )({ json } as Question, ...rest)
+  const routeOf = async (name: string, port: number) => {
+    const facts = ['-x', `local_name=${name}`, '-x', `lport=${port}`]
+    const { stdout } = await dovecot.doveadm('auth', 'test', ...facts, 'named', 'p')
+    return ['host', 'port'].map(word => new RegExp(`${word}=(\\S+)`).exec(stdout)?.[1])
+  }
+  t.same(await routeOf('a', 143), ['a.test', '144'])
+  t.same(await routeOf('b', 143), ['b.test', '144'])
+  t.same(await routeOf('a', 993), ['a.test', '994'])
+  t.same(await routeOf('a', 143), ['a.test', '144'])
+  t.equal(questionsOf('named').length, 3, 'and the first was still known')
 }
 
 async function lookups(t: Test, { dovecot, service, questionsOf }: Run): Promise<void> {
