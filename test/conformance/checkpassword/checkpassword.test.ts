@@ -222,6 +222,19 @@ function tests(): void {
     })
   })
 
+  t.test('a right password is never wrong for want of memory', async t => {
+    const service = await startService(t)
+    service.answer = line('result=ok', 'user=anna')
+    const seen = new Set<number | null>()
+    for (let memoryKiB = 2000; memoryKiB <= 14_000; memoryKiB += 100) {
+      const { status, reply } = await run(login, INPUT, args(service.path), memoryKiB)
+      seen.add(status)
+      if (status === 0) t.not(reply, '', `${memoryKiB} KiB`)
+    }
+    t.notOk(seen.has(1) || seen.has(2), [...seen].join())
+    t.ok(seen.has(0) && seen.has(TROUBLE), [...seen].join())
+  })
+
   t.test('a service that hangs is trouble within some seconds', async t => {
     const service = await startService(t)
     service.answer = () => {}

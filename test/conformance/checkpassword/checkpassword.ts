@@ -67,7 +67,8 @@ export async function startService(t: Test): Promise<Service> {
       const end = received.indexOf('\r\n\r\n')
       const length = Number(/^content-length: (\d+)/im.exec(received)?.[1])
       if (end < 0 || received.length < end + 4 + length) return
-      const proc = (name: string) => readFileSync(`/proc/${running?.pid}/${name}`, 'latin1')
+      const pids = processes(running?.pid)
+      const proc = (name: string) => pids.map(pid => readIfThere(`/proc/${pid}/${name}`)).join('')
       service.asked.push({
         head: received.slice(0, end),
         body: received.slice(end + 4),
@@ -86,6 +87,21 @@ export async function startService(t: Test): Promise<Service> {
   return service
 }
 
+/** The program and what it has started. */
+function processes(pid: number | undefined): string[] {
+  const children = readIfThere(`/proc/${pid}/task/${pid}/children`).trim()
+  return [String(pid), ...children.split(' ').filter(child => child !== '')]
+}
+
+/** One that has ended since has neither arguments nor environment. */
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch {
+    return ''
+  }
+}
+
 export interface Run {
   readonly status: number | null
   /** What came on fd 4. */
@@ -93,14 +109,21 @@ export interface Run {
   readonly stderr: string
 }
 
-/** Starts it with `input` on fd 3; `args` are what Dovecot appends, and what stands before it. */
+/**
+ * Starts it with `input` on fd 3; `args` are what Dovecot appends, and what stands before it. With `memoryKiB` no process
+ * gets more than so much.
+ */
 export function run(
   environment: Readonly<Record<string, string>>,
   input: string,
   args: readonly string[],
+  memoryKiB?: number,
 ): Promise<Run> {
+  const limited = `ulimit -v ${memoryKiB ?? 'unlimited'} && exec "$0" "$@"`
+  const [file, ...given] =
+    memoryKiB === undefined ? [program, ...args] : ['/bin/sh', '-c', limited, program, ...args]
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, {
+    const child = spawn(file, given, {
       env: { PATH: '/usr/bin:/bin', ...environment },
       stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
     })
