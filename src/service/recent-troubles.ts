@@ -1,6 +1,7 @@
 // Logins that lately met trouble on our side, so that the policy does not take them for guesses.
 
 import type { AuthEvent } from '../model/auth-event.js'
+import { addressOf } from '../model/ip-address.js'
 import { type Attempt, loginOf } from '../policy/attempt.js'
 import { RecentNames } from '../policy/recent-names.js'
 
@@ -14,13 +15,28 @@ export interface RecentTroubles {
 export function createRecentTroubles(): RecentTroubles {
   const names = new RecentNames()
   return {
-    notice: ({ question, result, sessionId, user }) => {
-      if (question === 'verify' && result === 'internal_failure') names.add(nameOf(sessionId, user))
+    notice: event => {
+      if (!isTrouble(event)) return
+      const { sessionId, user, remoteIp } = event
+      names.add(sessionId === undefined ? byPlace(remoteIp, user) : bySession(sessionId, user))
     },
-    take: ({ session, login }) => names.take(nameOf(session, login)),
+    // Dovecot tells its session to the policy always, and to us not through every door.
+    take: ({ session, login, remote }) =>
+      (session !== undefined && names.take(bySession(session, login))) || names.take(byPlace(remote, login)),
   }
 }
 
-/** One login of one connection; nothing where the caller gives no session. */
-const nameOf = (session: string | undefined, user: string): string =>
-  session === undefined ? '' : `${session} ${loginOf(user)}`
+/** A lookup with a mechanism is a login, too: Dovecot compares the password. */
+function isTrouble({ question, result, mechanism }: AuthEvent): boolean {
+  if (result !== 'internal_failure' && result !== 'scheme_not_available') return false
+  return question === 'verify' || (question === 'lookup' && mechanism !== undefined)
+}
+
+/** One login of one connection. */
+const bySession = (session: string, user: string): string => `session ${session} ${loginOf(user)}`
+
+/** One login from one address; nothing where there is none. */
+function byPlace(remote: string | undefined, user: string): string {
+  const address = remote === undefined ? undefined : addressOf(remote)
+  return address === undefined ? '' : `from ${address} ${loginOf(user)}`
+}
