@@ -300,11 +300,11 @@ function refused(
 }
 
 /**
- * "No such user" counts only from a database that answered. An expired entry lets the walk go on, so that whoever is
- * known further down gets in while the database is down.
+ * A refusal counts only from databases that answered. An expired entry lets the walk go on, so that whoever is known
+ * further down gets in while the database is down; whoever is disabled there may have moved to it meanwhile.
  */
 function withoutStaleRefusal(walked: ChainOutcome): ChainOutcome {
-  if (walked.result !== 'user_unknown' && walked.result !== 'password_mismatch') return walked
+  if (!refusals.has(walked.result)) return walked
   const stale = walked.trace.find(step => step.cache === 'stale')
   if (stale === undefined) return walked
   return { ...walked, result: 'internal_failure', reason: stale.reason ?? 'only an expired entry said no' }

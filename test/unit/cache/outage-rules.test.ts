@@ -102,3 +102,26 @@ t.test(
     t.equal(await login('anna', 'other'), 'internal_failure stale 1')
   },
 )
+
+t.test(
+  'whoever moved to the proxy table is not called disabled by their old row while that table is down',
+  async t => {
+    for (const refusal of ['user_disabled', 'pass_expired'] as const) {
+      const proxy = new FakeDatabase()
+      const local = new FakeDatabase()
+      local.set('anna', 'right')
+      const { login, lookup, wait } = cachedEngine({ proxy: { database: proxy }, local: { database: local } })
+      t.equal(await login('anna', 'right'), 'ok miss miss 2')
+      t.equal(await lookup('anna'), 'ok hit hit 0')
+      proxy.isDown = true
+      local.users.set('anna', { result: refusal })
+      wait(TTL + 1)
+      t.match(await login('anna', 'right'), /^internal_failure stale/)
+      t.match(await lookup('anna'), /^internal_failure stale/)
+      proxy.isDown = false
+      proxy.set('anna', 'right', { proxy: 'y', host: 'b1' })
+      wait(TTL + 1)
+      t.match(await login('anna', 'right'), /^ok/)
+    }
+  },
+)
