@@ -4,7 +4,7 @@
 // password or of none. There is no word for a mismatch, and `N` reads as "no such user".
 
 import { hash, randomFillSync } from 'node:crypto'
-import type { Auth, IncomingRequest } from '../../auth/auth.js'
+import type { Auth } from '../../auth/auth.js'
 import type { AuthOutcome } from '../../auth/auth-outcome.js'
 import { type ExtraFields, withoutFields } from '../../model/extra-fields.js'
 import { jsonText } from '../../model/json-text.js'
@@ -35,7 +35,7 @@ export async function answerDict({ auth, policy }: DictEngine, question: DictQue
   // and what is stored decides.
   if (password === undefined || password.length === 0) {
     const outcome = await auth.lookupPassdb(request)
-    return refusedReply(outcome) ?? lookupReply(request, outcome, password === undefined, policy)
+    return refusedReply(outcome) ?? lookupReply(question, outcome, password === undefined, policy)
   }
   const outcome = await auth.authenticate(request, new Password(password))
   if (outcome.result === 'password_mismatch') return mismatch
@@ -99,8 +99,10 @@ function refusedReply(outcome: AuthOutcome): DictReply | undefined {
   }
 }
 
+type PassdbQuestion = Extract<DictQuestion, { ask: 'passdb' }>
+
 function lookupReply(
-  { user, mechanism }: Pick<IncomingRequest, 'user' | 'mechanism'>,
+  { request: { user }, isDelivery }: PassdbQuestion,
   outcome: AuthOutcome,
   maySayNopassword: boolean,
   policy: VerifyPolicy,
@@ -112,7 +114,7 @@ function lookupReply(
   }
   if (isReadable(stored, policy)) return found(user, withoutNopassword(outcome), stored)
   // Dovecot 2.3 would log an error and call every password wrong, or compute for minutes. Mail is delivered all the same.
-  if (mechanism !== undefined) return failed('the stored password cannot be compared')
+  if (!isDelivery) return failed('the stored password cannot be compared')
   return found(user, withoutNopassword(outcome), noPasswordMatches)
 }
 

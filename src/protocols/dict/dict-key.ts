@@ -14,7 +14,13 @@ import type { IncomingRequest } from '../../auth/auth.js'
 import { securedOf } from '../secured.js'
 
 export type DictQuestion =
-  | { readonly ask: 'passdb'; readonly request: IncomingRequest; readonly password?: Buffer | undefined }
+  | {
+      readonly ask: 'passdb'
+      readonly request: IncomingRequest
+      readonly password?: Buffer | undefined
+      /** The key says no mechanism, as LMTP and doveadm have none; one that does not tell may be a login's. */
+      readonly isDelivery: boolean
+    }
   | { readonly ask: 'userdb'; readonly request: IncomingRequest }
   /** A key that this server cannot answer: never "not found", which would read as "no such user". */
   | { readonly ask: 'nothing'; readonly why: string }
@@ -132,7 +138,7 @@ function questionFor(ask: 'passdb' | 'userdb', { told, rest }: SplitKey, passwor
     clientId: textIn(told.client_id),
     localName: textIn(told.local_name),
   }
-  return ask === 'passdb' ? { ask, request, password } : { ask, request }
+  return ask === 'passdb' ? { ask, request, password, isDelivery: told.mech === '' } : { ask, request }
 }
 
 /** Dovecot knows none where nothing came over the network. */

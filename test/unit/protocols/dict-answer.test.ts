@@ -121,6 +121,7 @@ t.test('a stored password that Dovecot 2.3 cannot read is trouble for a login an
     const credentials = { stored }
     const login = 'shared/passdb/mech=PLAIN/user=anna'
     t.match(await ask({ credentials, fields: route }, login), { kind: 'failed' }, stored)
+    t.match(await ask({ credentials, fields: route }, LOOKUP), { kind: 'failed' }, 'which may be a login’s')
     const mail = await valueFor({ credentials, fields: route }, 'shared/passdb/service=lmtp/mech=/user=anna')
     t.same(mail, { password: noPasswordMatches, ...route })
   }

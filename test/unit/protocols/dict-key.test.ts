@@ -2,7 +2,7 @@ import t from 'tap'
 import { parseDictKey } from '../../../src/protocols/dict/dict-key.js'
 
 const anna = { user: 'anna@example.org', protocol: '', secured: 'none' as const }
-const request = { ask: 'passdb', request: anna }
+const request = { ask: 'passdb', request: anna, isDelivery: false }
 
 t.test('a short key names the user, and the password if there is one', async t => {
   const user = 'anna@example.org'
@@ -34,24 +34,33 @@ t.test('a long key tells what Dovecot knows', async t => {
     sessionId: 'a/b+c',
   }
   for (const user of [anna.user, undefined]) {
-    t.same(parseDictKey(key, user), { ask: 'passdb', request: full })
+    t.same(parseDictKey(key, user), { ask: 'passdb', request: full, isDelivery: false })
     t.same(parseDictKey(`${key}/password=`, user), {
       ask: 'passdb',
       request: full,
+      isDelivery: false,
       password: Buffer.alloc(0),
     })
     const password = 'a/user=eve/password=b'
     t.same(parseDictKey(`${key}/password=${password}`, user), {
       ask: 'passdb',
       request: full,
+      isDelivery: false,
       password: Buffer.from(password),
     })
   }
   t.same(parseDictKey('shared/passdb/master_user=boss/user=anna@example.org/password=x', anna.user), {
     ask: 'passdb',
     request: { ...anna, masterUser: 'boss' },
+    isDelivery: false,
     password: Buffer.from('x'),
   })
+})
+
+t.test('only a key that says that there is no mechanism is a delivery', async t => {
+  t.match(parseDictKey('shared/passdb/service=lmtp/mech=/user=anna', 'anna'), { isDelivery: true })
+  t.match(parseDictKey('shared/passdb/service=lmtp/user=anna', 'anna'), { isDelivery: false })
+  t.match(parseDictKey('shared/passdb/anna', 'anna'), { isDelivery: false })
 })
 
 t.test('bytes that are no UTF-8 make a name that nobody has, and stay in a password', async t => {
