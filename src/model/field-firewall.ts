@@ -103,6 +103,9 @@ const systemId: FieldKind = value => {
 /** Left out when empty it would mean more than it says: another user, any network. */
 const neverEmpty: FieldKind = value => (value === '' ? { stopped: 'is empty' } : undefined)
 
+/** A stored password is no field: it is shown, if at all, to who may see it, and Dovecot takes one only. */
+const secret: FieldKind = () => 'absent'
+
 const otherwise: FieldKind = value => (value === '' ? 'absent' : undefined)
 
 const reserved: FieldKind = () => ({ stopped: 'is reserved' })
@@ -137,7 +140,8 @@ const kinds: ReadonlyMap<string, FieldKind> = new Map([
   ...rows(delay, ['delay_until']),
   ...rows(systemId, ['uid', 'gid', 'userdb_uid', 'userdb_gid']),
   ...rows(neverEmpty, ['user', 'username', 'domain', 'login_user', 'allow_nets', 'allow_real_nets']),
-  ...rows(neverEmpty, ['userdb_user', 'userdb_username', 'userdb_domain', 'password', 'password_noscheme']),
+  ...rows(neverEmpty, ['userdb_user', 'userdb_username', 'userdb_domain']),
+  ...rows(secret, ['password', 'password_noscheme']),
   // Dovecot's own words between its processes, and lists that would bring in fields unseen.
   ...rows(reserved, ['resp', 'anonymous', 'original_user', 'auth_user', 'postlogin_socket', 'temp']),
   ...rows(reserved, ['passdb_import', 'userdb_import', 'userdb_userdb_import']),

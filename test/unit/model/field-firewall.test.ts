@@ -172,3 +172,14 @@ t.test('a flag that says no is no flag, whatever asks for its presence', async t
   )
   t.same(Object.fromEntries(withoutUntrueFlags(fields)), { nodelay: 'y', note: 'no', allow_nets: '' })
 })
+
+t.test('a password is no field, whoever set it', async t => {
+  const checked = checkFields(
+    new Map([
+      ['password', '{PLAIN}x'],
+      ['password_noscheme', 'x'],
+      ['nodelay', 'y'],
+    ]),
+  )
+  t.same(checked, { fields: new Map([['nodelay', 'y']]) })
+})
