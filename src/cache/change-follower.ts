@@ -23,7 +23,8 @@ export interface ChangeFollower {
   stop(): void
 }
 
-const FIRST_ROWS = 200
+/** While one transaction is under way others may write so many: an import is in steps of some hundred. */
+const FIRST_ROWS = 2000
 const PAGE_ROWS = 5000
 /** A table that is missing or closed to us is looked for less often. */
 const ABSENT_PAUSE_MS = 30_000
@@ -66,7 +67,7 @@ export function followChanges(options: FollowerOptions): ChangeFollower {
     const read = await log.newest(FIRST_ROWS)
     if (isStopped || read.result !== 'rows') return complain(read)
     // In this order: what is read again after the flush is at least as new as the rows.
-    window = new ChangeWindow(read.rows, clock.now())
+    window = new ChangeWindow(read.rows, clock.now(), read.rows.length < FIRST_ROWS)
     missed(why)
     done(startedAt)
   }

@@ -23,9 +23,12 @@ export class ChangeWindow {
   #seen = new Map<number, string>()
   #marks: { readonly at: number; readonly id: number }[] = []
 
-  /** Begins with the newest rows: none of them is news, and none before them can become any. */
-  constructor(newestRows: readonly ChangeRow[], now: number) {
-    this.#from = newestRows[0]?.id ?? 0
+  /**
+   * Begins with the newest rows: none of them is news, and none before them can become any. `areAll`: there is none before
+   * them yet, and one that is being written may still come there.
+   */
+  constructor(newestRows: readonly ChangeRow[], now: number, areAll = false) {
+    this.#from = areAll ? 0 : (newestRows[0]?.id ?? 0)
     this.#remember(newestRows, now)
   }
 
