@@ -2,7 +2,7 @@
 
 import type { Attempt, Report } from './attempt.js'
 import type { Policy, PolicyFigures, Verdict } from './policy.js'
-import type { NameOf } from './read-request.js'
+import type { NameOf, WhoseOf } from './read-request.js'
 import { RecentNames } from './recent-names.js'
 import type { StoredLists } from './stored-lists.js'
 
@@ -24,6 +24,7 @@ export interface PolicyServer {
   askedAbout(session: string): void
   wasAskedAbout(session: string): boolean
   readonly nameOf: NameOf
+  readonly whoseOf: WhoseOf
   readonly policy: Policy
   readonly stored: StoredLists
   counts(): PolicyCounts & PolicyFigures
@@ -34,6 +35,7 @@ export interface PolicyServerDeps {
   readonly refused: (attempt: Attempt, rule: string) => void
   readonly reportBug: (where: string, error: unknown) => void
   readonly nameOf: NameOf
+  readonly whoseOf: WhoseOf
 }
 
 const DEADLINE_MS = 100
@@ -70,6 +72,7 @@ export function createPolicyServer(
     askedAbout: session => sessions.add(session),
     wasAskedAbout: session => sessions.has(session),
     nameOf: deps.nameOf,
+    whoseOf: deps.whoseOf,
     policy,
     stored,
     allow: async attempt => {

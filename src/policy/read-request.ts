@@ -11,14 +11,17 @@ type Wrong = { readonly wrong: string }
 /** A login name as the passdbs know it, so that one account is one name here too. */
 export type NameOf = (login: string) => string
 
-export function readAttempt(body: Body, nameOf: NameOf): Attempt | Wrong {
+/** Whose password a login tries, as the passdbs know the name: by `anna*admin`, and where a master is named, the master's. */
+export type WhoseOf = (names: { readonly user: string; readonly masterUser?: string | undefined }) => string
+
+export function readAttempt(body: Body, whoseOf: WhoseOf): Attempt | Wrong {
   const { login, remote = '', pwhash = '', session_id, mech } = body
   if (typeof login !== 'string') return { wrong: 'login is missing' }
   if (typeof remote !== 'string') return { wrong: 'remote is no text' }
   if (typeof pwhash !== 'string') return { wrong: 'pwhash is no text' }
   const address = addressOf(remote)
   return {
-    login: loginOf(nameOf(login)),
+    login: loginOf(whoseOf({ user: login })),
     pwhash: pwhash.slice(0, LONGEST_HASH).toLowerCase(),
     ...(address !== undefined && { remote: address }),
     ...(isGiven(session_id) && { session: session_id.slice(0, LONGEST_WORD) }),
@@ -30,8 +33,8 @@ const isGiven = (value: unknown): value is string => typeof value === 'string' &
 const LONGEST_WORD = 64
 const LONGEST_HASH = 128
 
-export function readReport(body: Body, nameOf: NameOf): Report | Wrong {
-  const attempt = readAttempt(body, nameOf)
+export function readReport(body: Body, whoseOf: WhoseOf): Report | Wrong {
+  const attempt = readAttempt(body, whoseOf)
   if ('wrong' in attempt) return attempt
   const { success, policy_reject, fail_type } = body
   if (typeof success !== 'boolean') return { wrong: 'success is neither true nor false' }

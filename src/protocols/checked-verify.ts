@@ -11,7 +11,7 @@ import type { Password } from '../model/password.js'
 import { type Attempt, loginOf } from '../policy/attempt.js'
 import { type PolicyHashRules, policyHash } from '../policy/password-hash.js'
 import type { PolicyServer } from '../policy/policy-server.js'
-import type { NameOf } from '../policy/read-request.js'
+import type { WhoseOf } from '../policy/read-request.js'
 
 /** Says nothing that a guesser could use, and what an owner can do. */
 export const REFUSED = 'Too many failed logins, try again later'
@@ -45,7 +45,7 @@ export function checkedVerify(
       return auth.authenticate(request, password)
     }
     const startedAt = performance.now()
-    const attempt = attemptOf(request, password, rules, policy.nameOf)
+    const attempt = attemptOf(request, password, rules, policy.whoseOf)
     const { status, rule } = await policy.allow(attempt)
     if (status < 0) {
       const ms = performance.now() - startedAt
@@ -68,9 +68,10 @@ function attemptOf(
   request: IncomingRequest,
   password: Password,
   rules: PolicyHashRules,
-  nameOf: NameOf,
+  whoseOf: WhoseOf,
 ): Attempt {
-  const user = nameOf(request.user)
+  // A master's wrong password is one, whomever he wants to be; Dovecot would hash it anew for each.
+  const user = whoseOf(request)
   const remote = addressOf(request.remoteIp ?? '')
   return {
     login: loginOf(user),

@@ -1,6 +1,7 @@
 // The policy of a running service: its rules, what the database keeps for them, and what it tells of itself.
 
 import { randomBytes } from 'node:crypto'
+import { splitNames } from '../auth/master-user.js'
 import type { HomingConfig } from '../config/program-schema.js'
 import type { Database } from '../database/open-database.js'
 import { systemClock } from '../model/clock.js'
@@ -56,11 +57,13 @@ export function openPolicy(
     wasTrouble,
   })
   const rules = createUsernameRules(settings)
+  const nameOf = (login: string) => {
+    const name = rules.normalise(login)
+    return 'user' in name ? name.user : login
+  }
   const server = createPolicyServer(policy, lists, {
-    nameOf: login => {
-      const name = rules.normalise(login)
-      return 'user' in name ? name.user : login
-    },
+    nameOf,
+    whoseOf: names => nameOf(splitNames(names, settings.auth_master_user_separator).master ?? names.user),
     refused: ({ login, remote }, rule) =>
       log.warn(
         { user: login, remote_ip: remote, rule },

@@ -29,7 +29,7 @@ const failure = (reason: string, code = 400): CommandReply => ({ code, body: { s
 const allow: PolicyCommand = {
   method: 'POST',
   run: async (server, body) => {
-    const attempt = readAttempt(body, server.nameOf)
+    const attempt = readAttempt(body, server.whoseOf)
     if ('wrong' in attempt) return failure(attempt.wrong)
     if (typeof body.session_id === 'string') server.askedAbout(body.session_id)
     const { status } = await server.allow(attempt)
@@ -40,7 +40,7 @@ const allow: PolicyCommand = {
 const report: PolicyCommand = {
   method: 'POST',
   run: async (server, body) => {
-    const told = readReport(body, server.nameOf)
+    const told = readReport(body, server.whoseOf)
     if ('wrong' in told) return failure(told.wrong)
     await server.report(told)
     return done

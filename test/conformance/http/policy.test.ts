@@ -51,6 +51,7 @@ function openDoor(t: Test, { apiKey = '', allow, trustedNetworks = [] }: DoorOpt
     refused: () => {},
     reportBug: (_where, error) => bugs.push(error),
     nameOf: login => login,
+    whoseOf: ({ user }) => user.slice(user.indexOf('*') + 1),
   })
   const app = createHttpServer(
     {
@@ -106,6 +107,17 @@ t.test("Dovecot's own bodies are answered under both addresses", async t => {
     blacklisted: false,
     stats: { homing: { user_passwords: 1, user_failures: 1 } },
   })
+})
+
+t.test("a login that names a master counts as the master's", async t => {
+  const { ask } = openDoor(t)
+  const body = JSON.parse(report24) as object
+  for (const login of ['user1*adm', 'user2*adm']) {
+    await ask('/?command=report', { ...body, login, pwhash: login })
+  }
+  const counted = async (login: string) => (await ask('/command/getDBStats', { login })).json().stats.homing
+  t.match(await counted('adm'), { user_passwords: 2 })
+  t.match(await counted('user1'), { user_passwords: 0 })
 })
 
 t.test('every answer to allow is one that Dovecot cannot misread', async t => {

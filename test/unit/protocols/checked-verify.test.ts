@@ -2,6 +2,7 @@
 
 import t from 'tap'
 import type { Auth, IncomingRequest } from '../../../src/auth/auth.js'
+import { splitNames } from '../../../src/auth/master-user.js'
 import type { AuthEvent } from '../../../src/model/auth-event.js'
 import { noFields } from '../../../src/model/extra-fields.js'
 import type { FinalResult } from '../../../src/model/passdb-result.js'
@@ -23,13 +24,15 @@ function open(result: (password: string) => FinalResult) {
     auth_username_chars: '',
     auth_username_translation: '%@#@',
   })
+  const nameOf = (login: string) => {
+    const name = rules.normalise(login)
+    return 'user' in name ? name.user : login
+  }
   const server = createPolicyServer(site.policy, { lists: site.policy.lists } as never, {
     refused: () => {},
     reportBug: (_where, error) => t.fail(String(error)),
-    nameOf: login => {
-      const name = rules.normalise(login)
-      return 'user' in name ? name.user : login
-    },
+    nameOf,
+    whoseOf: names => nameOf(splitNames(names, '*').master ?? names.user),
   })
   let asked = 0
   const authenticate: Auth['authenticate'] = async ({ user }, password) => {
@@ -65,6 +68,21 @@ t.test('an account has one bound, however its name is written', async t => {
     user: 'anna@example.org',
     reason: /^policy: user_/,
   })
+})
+
+t.test("a master's password has one bound, whomever the guesser wants to be", async t => {
+  const { ask, asked } = open(wrongUnlessRight)
+  for (let n = 0; n < 400; n++) {
+    const from = { remoteIp: addressNumber(n * 300) }
+    if (n % 2) await ask(`user${n}*ADM@example.org`, `guess ${n}`, from)
+    else await ask(`user${n}`, `guess ${n}`, { ...from, masterUser: 'adm@Example.org' })
+  }
+  t.ok(asked() <= 100, `${asked()} reached the master's account`)
+  t.match(
+    await ask('user1', 'right', { remoteIp: '198.18.0.1' }),
+    { result: 'ok' },
+    'users are not the master',
+  )
 })
 
 t.test('a refusal says nothing of the password, and nothing is broken', async t => {
