@@ -5,7 +5,14 @@ import type { Clock } from '../model/clock.js'
 import { FloodCount } from './flood-count.js'
 import { Generations } from './generations.js'
 import { Members } from './members.js'
-import { type Counted, MOST_MEMBERS, type Outcome, type Question, type TryStore } from './try-store.js'
+import {
+  type Counted,
+  MOST_MEMBERS,
+  type Outcome,
+  type Question,
+  type Tally,
+  type TryStore,
+} from './try-store.js'
 
 export interface LocalTriesOptions {
   readonly windowMs: number
@@ -69,6 +76,9 @@ export function createLocalTries({
     return group.members.size
   }
 
+  const isSpared = ({ spared }: Tally): boolean =>
+    spared !== undefined && countIn(spared.group) < spared.below
+
   const isIn = (name: string, member: number): boolean => groups.get(name)?.members.has(member) ?? false
 
   function dropOld(name: string, group: Group): void {
@@ -112,8 +122,9 @@ export function createLocalTries({
 
   function judgeNow({ pair, tallies }: Question): readonly Counted[] {
     const known = isKnown(pair)
-    const counted = tallies.map(({ group, member, limit, allowance, forKnown, countsAtOnce }): Counted => {
-      if (forKnown !== known) return { count: undefined, limit }
+    const counted = tallies.map((tally): Counted => {
+      const { group, member, limit, allowance, forKnown, countsAtOnce } = tally
+      if (forKnown !== known || isSpared(tally)) return { count: undefined, limit }
       const own = countIn(group)
       // Nobody there: then it does not matter how many would be allowed, and most attempts are such.
       const most = own === 0 || allowance === undefined ? limit : limit + countIn(allowance)

@@ -5,7 +5,7 @@ import type { Clock } from '../model/clock.js'
 import { addressOf } from '../model/ip-address.js'
 import { parseNetwork } from '../model/networks.js'
 import type { StateStore } from '../state/state-store.js'
-import type { Attempt, Report } from './attempt.js'
+import { type Attempt, hidesPassword, type Report } from './attempt.js'
 import { createLocalTries, isReached, pairHash } from './local-tries.js'
 import { NetworkIndex } from './network-index.js'
 import type { PolicyLists } from './policy-lists.js'
@@ -184,10 +184,11 @@ function tallyOf(rule: PolicyRule, attempt: Attempt): NamedTally | undefined {
     member: rule.memberOf(attempt),
     limit: rule.reject,
     tarpit: rule.tarpit,
+    spared: rule.spares && { group: rule.spares.groupOf(attempt), below: rule.spares.below },
     allowance: rule.about === 'place' ? `good ${group}` : undefined,
     forKnown: rule.forKnown,
     countsAtOnce: rule.about === 'user',
-    countsEach: rule.countsEach ?? false,
+    countsEach: rule.countsEach === true && hidesPassword(attempt),
   }
 }
 

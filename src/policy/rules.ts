@@ -18,8 +18,13 @@ export interface PolicyRule {
   readonly about: 'user' | 'place'
   /** A user who has logged in from this network before is asked the rules for known pairs, everybody else the others. */
   readonly forKnown: boolean
-  /** Each failure counts, whatever memberOf says of it; that counts only until the attempt is reported. */
+  /**
+   * Each failure whose password cannot be told from others counts, whatever memberOf says of it; that counts only until the
+   * attempt is reported.
+   */
   readonly countsEach?: boolean
+  /** Refuses nobody while fewer stand in another group: whoever has done next to nothing is not held to what others did. */
+  readonly spares?: { readonly below: number; groupOf(attempt: Attempt): string }
   /** What is counted together; undefined: the rule does not concern this attempt. */
   groupOf(attempt: Attempt): string | undefined
   /** What counts as one, however often it comes: a retried request, a phone that repeats an old password. */
@@ -36,6 +41,10 @@ const wideHome = { ipv4: 24, ipv6: 48 }
 
 const placeOf = (bits: typeof narrow) => (attempt: Attempt) =>
   attempt.remote === undefined ? undefined : networkOf(attempt.remote, bits)
+
+const memberOfConnection = ({ session = '', remote = '' }: Attempt): string => `${session} ${remote}`
+
+const userAtHome = (attempt: Attempt): string => `${homeOf(attempt)} ${attempt.login}`
 
 const userAndPassword = ({ login, pwhash }: Attempt): string => `${pwhash} ${login}`
 
@@ -70,7 +79,7 @@ export const policyRules = [
     forKnown: false,
     countsEach: true,
     groupOf: attempt => (hidesPassword(attempt) ? attempt.login : undefined),
-    memberOf: ({ session = '', remote = '' }) => `${session} ${remote}`,
+    memberOf: memberOfConnection,
   },
   {
     name: 'known_passwords',
@@ -79,8 +88,39 @@ export const policyRules = [
     reject: 40,
     about: 'user',
     forKnown: true,
-    groupOf: attempt => `${homeOf(attempt)} ${attempt.login}`,
+    groupOf: userAtHome,
     memberOf: ({ pwhash }) => pwhash,
+  },
+  {
+    // Fewer than others have: a stale phone that speaks SCRAM fills this, and must leave room in known_failures.
+    name: 'known_challenges',
+    description:
+      'failed logins of one user by CRAM-MD5, SCRAM and their like from a network that the user has logged in from',
+    tarpit: 5,
+    reject: 30,
+    about: 'user',
+    forKnown: true,
+    countsEach: true,
+    groupOf: attempt => (hidesPassword(attempt) ? userAtHome(attempt) : undefined),
+    memberOf: memberOfConnection,
+  },
+  {
+    // Somebody in one of these networks must not keep the user out in another: each has a few tries of its own.
+    name: 'known_failures',
+    description: 'failed logins of one user from all networks that the user has logged in from',
+    tarpit: 0,
+    reject: 60,
+    about: 'user',
+    forKnown: true,
+    countsEach: true,
+    spares: {
+      below: 4,
+      groupOf: attempt =>
+        `known_${hidesPassword(attempt) ? 'challenges' : 'passwords'} ${userAtHome(attempt)}`,
+    },
+    groupOf: ({ login }) => login,
+    memberOf: attempt =>
+      hidesPassword(attempt) ? memberOfConnection(attempt) : `${attempt.pwhash} ${homeOf(attempt)}`,
   },
   {
     name: 'address_failures',

@@ -8,7 +8,10 @@ export interface SharedTriesOptions {
   readonly knownForMs: number
 }
 
-/** Sorted sets: member → when it was seen last, in the store's own time. */
+/**
+ * Sorted sets: member → when it was seen last, in the store's own time. A tally's second key is that of the group which
+ * spares it (then its last argument is how many are too few) or of its allowance (-1).
+ */
 const JUDGE = `
 local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local window = tonumber(ARGV[1]); local n = tonumber(ARGV[2])
@@ -16,18 +19,17 @@ local known = (ARGV[3] == '1' and redis.call('EXISTS', KEYS[1]) == 1) and 1 or 0
 local reply = {}; local full = false
 for i = 0, n - 1 do
   local a = 3 + i * 5
-  local group, allowance = KEYS[2 + i * 2], KEYS[3 + i * 2]
+  local group, other = KEYS[2 + i * 2], KEYS[3 + i * 2]
   local member, limit, forKnown = ARGV[a + 1], tonumber(ARGV[a + 2]), tonumber(ARGV[a + 3])
-  if forKnown ~= known then
+  local below = tonumber(ARGV[a + 5])
+  if below ~= 0 and forKnown == known then redis.call('ZREMRANGEBYSCORE', other, '-inf', now - window) end
+  if forKnown ~= known or (below > 0 and redis.call('ZCARD', other) < below) then
     reply[#reply + 1] = -1; reply[#reply + 1] = limit
   else
     redis.call('ZREMRANGEBYSCORE', group, '-inf', now - window)
     local count = redis.call('ZCARD', group)
     local allowed = limit
-    if ARGV[a + 5] == '1' then
-      redis.call('ZREMRANGEBYSCORE', allowance, '-inf', now - window)
-      allowed = allowed + redis.call('ZCARD', allowance)
-    end
+    if below < 0 then allowed = allowed + redis.call('ZCARD', other) end
     if limit > 0 and count >= allowed then full = true
     elseif redis.call('ZSCORE', group, member) then count = count - 1 end
     reply[#reply + 1] = count; reply[#reply + 1] = allowed
@@ -68,13 +70,16 @@ export function createSharedTries(
   const window = String(windowMs)
   return {
     judge: async ({ pair, tallies }: Question) => {
-      const keys = tallies.flatMap(({ group, allowance }) => [groupKey(group), groupKey(allowance ?? '')])
-      const args = tallies.flatMap(({ member, limit, forKnown, countsAtOnce, allowance }) => [
+      const keys = tallies.flatMap(({ group, spared, allowance }) => [
+        groupKey(group),
+        groupKey(spared?.group ?? allowance ?? ''),
+      ])
+      const args = tallies.flatMap(({ member, limit, forKnown, countsAtOnce, spared, allowance }) => [
         member,
         String(limit),
         forKnown ? '1' : '0',
         countsAtOnce ? '1' : '0',
-        allowance === undefined ? '0' : '1',
+        String(spared?.below ?? (allowance === undefined ? 0 : -1)),
       ])
       const head = [window, String(tallies.length), pair === undefined ? '0' : '1']
       const answer = await commands.run(JUDGE, [pairKey(pair), ...keys], [...head, ...args])

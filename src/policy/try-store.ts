@@ -9,6 +9,8 @@ export interface Tally {
   readonly limit: number
   /** The limit is higher by as many as stand in this group: users who are known at that place. */
   readonly allowance?: string | undefined
+  /** The limit does not hold while fewer than so many stand in that group. */
+  readonly spared?: { readonly group: string; readonly below: number } | undefined
   /** Asked of attempts whose user is known at that network, or of the others. */
   readonly forKnown: boolean
   /** Counted when the attempt is let in, so that many at once do not all get past. */

@@ -69,6 +69,13 @@ function suite(t: Test, store: TryStore): void {
     t.same(await store.counts(['place']), [3], "a known user's slip is not held against the place")
   })
 
+  t.test('a limit spares whoever has done next to nothing, and counts them nevertheless', async t => {
+    const total = (member: string) => tally('total', member, { spared: { group: 'own', below: 2 } })
+    for (const member of ['a', 'b', 'c', 'd']) t.notOk((await judge(total(member))).some(isReached))
+    for (const member of ['x', 'y']) await judge(tally('own', member))
+    t.same(await judge(total('e')), [{ count: 4, limit: 3 }])
+  })
+
   t.test('what was counted at once is forgiven', async t => {
     await judge(tally('slip', 'a'))
     await store.record({

@@ -71,6 +71,55 @@ t.test('by a mechanism without a password to compare, each failure counts', asyn
   }
 })
 
+t.test(
+  'at home too each failure without a password to compare counts, and only against such logins',
+  async t => {
+    for (const hidden of [{ mechanism: 'SCRAM-SHA-256' }, { pwhash: '' }]) {
+      const site = openSite()
+      await site.logIn({ user: 'anna', from: '192.0.2.1', password: 'right' })
+      let reached = 0
+      // A stale phone, every 5 s for an hour.
+      for (let n = 0; n < 720; n++) {
+        const attempt = { ...attemptOf('anna', '192.0.2.77', ''), session: `session ${n}`, ...hidden }
+        if ((await site.policy.allow(attempt)).status >= 0) {
+          reached++
+          await site.policy.report({ ...attempt, success: false, policyReject: false, failType: '' })
+        }
+        site.pass(4990)
+      }
+      t.ok(reached <= MOST_TRIES, `${reached} reached the account`)
+      t.equal(await site.logIn({ user: 'anna', from: '192.0.2.1', password: 'slip' }), 'wrong')
+      t.equal(await site.logIn({ user: 'anna', from: '192.0.2.1', password: 'right' }), 'in')
+    }
+  },
+)
+
+t.test('networks where a user is known share one bound, and none keeps the user out in another', async t => {
+  const site = openSite()
+  const homes = [0, 1, 2, 3, 4, 5]
+  for (const home of homes) await site.logIn({ user: 'anna', from: `192.0.${home}.1`, password: 'right' })
+  let reached = 0
+  for (const home of homes.slice(1)) {
+    for (let n = 0; n < 200; n++) {
+      const attempt = {
+        ...attemptOf('anna', `192.0.${home}.77`, `guess ${home} ${n}`),
+        ...(n % 2 && { session: `${home} ${n}`, mechanism: 'CRAM-MD5' }),
+      }
+      if ((await site.policy.allow(attempt)).status < 0) continue
+      reached++
+      await site.policy.report({ ...attempt, success: false, policyReject: false, failType: 'credentials' })
+    }
+  }
+  for (const password of ['last year', 'slip', 'right']) {
+    t.not(await site.logIn({ user: 'anna', from: '192.0.0.1', password }), 'refused', password)
+  }
+  for (let n = 0; n < 200; n++) {
+    if ((await site.logIn({ user: 'anna', from: '192.0.0.9', password: `guess ${n}` })) !== 'refused')
+      reached++
+  }
+  t.ok(reached <= MOST_TRIES, `${reached} reached the account`)
+})
+
 t.test('trouble on our side excuses the login that met it, and no other', async t => {
   const met = new Set<string>()
   const site = openSite({}, { wasTrouble: ({ session = '' }) => met.delete(session) })
