@@ -50,6 +50,15 @@ export class FloodCount {
     return least
   }
 
+  /** Takes back what was counted of a name; of others whose cells are all but the same, a little may go with it. */
+  forget(name: string): void {
+    const places = this.#placesOf(name)
+    for (const cells of [this.#now, this.#before]) {
+      const least = Math.min(...Array.from(places, place => cells[place] ?? 0))
+      for (const place of places) cells[place] = (cells[place] ?? 0) - least
+    }
+  }
+
   #turn(nowMs: number): void {
     const windows = Math.floor((nowMs - this.#begunMs) / this.#windowMs)
     if (windows < 1) return

@@ -29,6 +29,11 @@ export class Generations<K, V> {
     return this.#young.get(key) ?? this.#old.get(key)
   }
 
+  *keys(): Iterable<K> {
+    yield* this.#young.keys()
+    yield* this.#old.keys()
+  }
+
   /** There from now on, and among the last to be forgotten. */
   set(key: K, value: V): void {
     this.delete(key)

@@ -7,6 +7,7 @@ import { Generations } from './generations.js'
 import { Members } from './members.js'
 import {
   type Counted,
+  isAlike,
   MOST_MEMBERS,
   type Outcome,
   type Question,
@@ -113,6 +114,11 @@ export function createLocalTries({
     if (group.members.size === 0) groups.delete(name)
   }
 
+  function forget(name: string): void {
+    flood.forget(name)
+    groups.delete(name)
+  }
+
   /** Where it is far beyond the limit: below it the group itself knows better. */
   function floodIn(name: string, limit: number, countsAtOnce: boolean): number {
     if (!countsAtOnce || limit === 0) return 0
@@ -161,8 +167,10 @@ export function createLocalTries({
     judge: async question => judgeNow(question),
     record: async outcome => recordNow(outcome),
     counts: async names => names.map(name => countIn(name)),
-    forget: async names => {
-      for (const name of names) groups.delete(name)
+    forget: async (names, alike = []) => {
+      const found = alike.length === 0 ? [] : [...groups.keys()]
+      for (const name of found) if (alike.some(pattern => isAlike(name, pattern))) forget(name)
+      names.forEach(forget)
     },
     get bytes() {
       return groups.bytes + pairs.bytes + flood.bytes

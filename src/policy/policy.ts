@@ -12,7 +12,7 @@ import type { PolicyLists } from './policy-lists.js'
 import type { PolicySettings } from './policy-settings.js'
 import { homeOf, type PolicyRule, policyRules } from './rules.js'
 import { createSharedTries } from './shared-tries.js'
-import type { Counted, Outcome, Question, Tally } from './try-store.js'
+import type { Counted, GroupPattern, Outcome, Question, Tally } from './try-store.js'
 
 export interface Verdict {
   /** -1: refused; 0: go on; more: go on after so many seconds. Dovecot's words (auth-policy.c). */
@@ -143,8 +143,9 @@ export function createPolicy(settings: PolicySettings, deps: PolicyDeps): Policy
     report,
     reset: async of => {
       const groups = groupsOf(rules, of)
-      await local.forget(groups)
-      await shared?.forget(groups)
+      const alike = homesOf(rules, of)
+      await local.forget(groups, alike)
+      await shared?.forget(groups, alike)
     },
     counts: async of => {
       const named = rules.flatMap(rule => groupsOf([rule], of).map(group => ({ rule: rule.name, group })))
@@ -225,8 +226,23 @@ function groupsOf(
 ): string[] {
   return rules.flatMap(rule => {
     const named = rule.about === 'user' ? login !== undefined : login === undefined && remote !== undefined
-    if (!named || (rule.forKnown && remote === undefined)) return []
+    if (!named || (rule.atHome && remote === undefined)) return []
     const group = rule.groupOf({ login: login ?? '', pwhash: '', ...(remote !== undefined && { remote }) })
     return group === undefined ? [] : [`${rule.name} ${group}`]
   })
+}
+
+/** Groups of a user wherever the user is known, or of whoever is known at an address. */
+function homesOf(
+  rules: readonly PolicyRule[],
+  { login, remote }: { readonly login?: string; readonly remote?: string },
+): GroupPattern[] {
+  if (login !== undefined && remote !== undefined) return []
+  return rules
+    .filter(({ atHome }) => atHome)
+    .map(({ name }) =>
+      login === undefined
+        ? { begins: `${name} ${homeOf({ remote })} `, ends: '' }
+        : { begins: `${name} `, ends: ` ${login}` },
+    )
 }

@@ -25,6 +25,8 @@ export interface PolicyRule {
   readonly countsEach?: boolean
   /** Refuses nobody while fewer stand in another group: whoever has done next to nothing is not held to what others did. */
   readonly spares?: { readonly below: number; groupOf(attempt: Attempt): string }
+  /** The groups are of user and network, as userAtHome writes them. */
+  readonly atHome?: boolean
   /** What is counted together; undefined: the rule does not concern this attempt. */
   groupOf(attempt: Attempt): string | undefined
   /** What counts as one, however often it comes: a retried request, a phone that repeats an old password. */
@@ -35,7 +37,7 @@ const narrow = { ipv4: 24, ipv6: 64 }
 const wide = { ipv4: 16, ipv6: 48 }
 
 /** The network whose word on a user is remembered. */
-export const homeOf = ({ remote }: Pick<Attempt, 'remote'>): string =>
+export const homeOf = ({ remote }: { readonly remote?: string | undefined }): string =>
   remote === undefined ? '' : networkOf(remote, wideHome)
 const wideHome = { ipv4: 24, ipv6: 48 }
 
@@ -88,6 +90,7 @@ export const policyRules = [
     reject: 40,
     about: 'user',
     forKnown: true,
+    atHome: true,
     groupOf: userAtHome,
     memberOf: ({ pwhash }) => pwhash,
   },
@@ -101,6 +104,7 @@ export const policyRules = [
     about: 'user',
     forKnown: true,
     countsEach: true,
+    atHome: true,
     groupOf: attempt => (hidesPassword(attempt) ? userAtHome(attempt) : undefined),
     memberOf: memberOfConnection,
   },

@@ -1,7 +1,14 @@
 // Tries in Valkey, for several copies: one script a question, so that no two copies let in the same last try.
 
 import type { ValkeyCommands } from '../state/state-store.js'
-import { type Counted, MOST_MEMBERS, type Question, type TryStore } from './try-store.js'
+import {
+  type Counted,
+  type GroupPattern,
+  isAlike,
+  MOST_MEMBERS,
+  type Question,
+  type TryStore,
+} from './try-store.js'
 
 export interface SharedTriesOptions {
   readonly windowMs: number
@@ -103,11 +110,30 @@ export function createSharedTries(
       const answers = await Promise.all(groups.map(group => commands.send(['ZCARD', groupKey(group)])))
       return answers.map(answer => (answer.answered ? Number(answer.value) : 0))
     },
-    forget: async groups => {
+    forget: async (groups, alike = []) => {
       if (groups.length > 0) await commands.send(['DEL', ...groups.map(groupKey)])
+      for (const pattern of alike) await forgetAlike(pattern)
     },
   }
+
+  /** Looks at every key: only an operator forgets, and seldom. */
+  async function forgetAlike(pattern: GroupPattern): Promise<void> {
+    const glob = `${literally(groupKey(pattern.begins))}*${literally(pattern.ends)}`
+    const isMeant = (key: string) => isAlike(key.slice(groupKey('').length), pattern)
+    let cursor = '0'
+    do {
+      const answer = await commands.send(['SCAN', cursor, 'MATCH', glob, 'COUNT', '1000'])
+      if (!answer.answered) return
+      const [next, keys] = answer.value as readonly [string, readonly string[]]
+      const meant = keys.filter(isMeant)
+      if (meant.length > 0) await commands.send(['DEL', ...meant])
+      cursor = next
+    } while (cursor !== '0')
+  }
 }
+
+/** As a glob means it. */
+const literally = (text: string): string => text.replace(/[\\*?[\]^]/g, '\\$&')
 
 /** A reply of another form is no reply. */
 function countedOf(value: unknown, tallies: number): readonly Counted[] | undefined {

@@ -51,7 +51,19 @@ export interface TryStore {
   record(outcome: Outcome): Promise<void>
   /** How many stand in these groups. */
   counts(groups: readonly string[]): Promise<readonly number[]>
-  forget(groups: readonly string[]): Promise<void>
+  /** Forgets these groups, and those that look so. */
+  forget(groups: readonly string[], alike?: readonly GroupPattern[]): Promise<void>
+}
+
+/** Groups whose names begin and end so, with one word between, or with anything behind if nothing ends them. */
+export interface GroupPattern {
+  readonly begins: string
+  readonly ends: string
+}
+
+export function isAlike(name: string, { begins, ends }: GroupPattern): boolean {
+  if (!name.startsWith(begins) || !name.endsWith(ends)) return false
+  return ends === '' || !name.slice(begins.length, -ends.length).includes(' ')
 }
 
 /** More members of a group are not remembered: no limit is higher. */

@@ -69,6 +69,15 @@ function suite(t: Test, store: TryStore): void {
     t.same(await store.counts(['place']), [3], "a known user's slip is not held against the place")
   })
 
+  t.test('groups are forgotten by what is known of their names', async t => {
+    const names = ['home 1 an*a', 'home 2 an*a', 'home 1 anna', 'home 1 bo an*a']
+    for (const name of names) await judge(tally(name, 'a'))
+    await store.forget([], [{ begins: 'home ', ends: ' an*a' }])
+    t.same(await store.counts(names), [0, 0, 1, 1])
+    await store.forget([], [{ begins: 'home 1 ', ends: '' }])
+    t.same(await store.counts(names), [0, 0, 0, 0])
+  })
+
   t.test('a limit spares whoever has done next to nothing, and counts them nevertheless', async t => {
     const total = (member: string) => tally('total', member, { spared: { group: 'own', below: 2 } })
     for (const member of ['a', 'b', 'c', 'd']) t.notOk((await judge(total(member))).some(isReached))

@@ -1,7 +1,7 @@
 // Attacks are contained, and whoever only has an old phone, many colleagues or a webmail server is never kept out.
 
 import t from 'tap'
-import { addressNumber, openSite } from './simulation.js'
+import { addressNumber, attemptOf, openSite } from './simulation.js'
 
 const HOUR_MS = 3_600_000
 const MOST_TRIES = 100
@@ -181,4 +181,34 @@ t.test('reset forgets', async t => {
   t.equal(await site.logIn({ user: 'anna', from: '192.0.2.200', password: 'right' }), 'in')
   await site.policy.reset({ remote: '203.0.113.7' })
   t.equal(await site.logIn({ user: 'anna', from: '203.0.113.7', password: 'right' }), 'in')
+})
+
+t.test('reset forgets what was counted where the user is known', async t => {
+  for (const subject of [
+    { login: 'anna' },
+    { remote: '192.0.2.1' },
+    { login: 'anna', remote: '192.0.2.1' },
+  ]) {
+    const site = openSite()
+    const logIn = (user: string, password: string) => site.logIn({ user, from: '192.0.2.1', password })
+    for (const user of ['anna', 'bo anna']) {
+      await logIn(user, 'right')
+      for (let n = 0; n < 60; n++) await logIn(user, `guess ${n}`)
+      t.equal(await logIn(user, 'right'), 'refused')
+    }
+    await site.policy.reset(subject)
+    t.equal(await logIn('anna', 'right'), 'in')
+    t.equal(await logIn('bo anna', 'right'), 'login' in subject ? 'refused' : 'in')
+  }
+})
+
+t.test('reset forgets a flood too', async t => {
+  const site = openSite()
+  const failed = { success: false, policyReject: false, failType: 'credentials' }
+  for (let n = 0; n < 200; n++) {
+    await site.policy.report({ ...attemptOf('anna', addressNumber(n * 300), `guess ${n}`), ...failed })
+  }
+  t.equal(await site.logIn({ user: 'anna', from: '198.18.0.1', password: 'right' }), 'refused')
+  await site.policy.reset({ login: 'anna' })
+  t.equal(await site.logIn({ user: 'anna', from: '198.18.0.1', password: 'right' }), 'in')
 })
