@@ -45,6 +45,8 @@ export interface LocalTries extends TryStore {
   recordNow(outcome: Outcome): void
   /** A pair, by its hash, was known so long ago, to another copy or before a restart. */
   learn(pair: number, agoMs: number): void
+  /** How long a pair will still be known; 0: it is not. */
+  msKnown(pair: string | undefined): number
   readonly bytes: number
   readonly groups: number
   readonly pairs: number
@@ -65,10 +67,12 @@ export function createLocalTries({
   const windowSecs = Math.ceil(windowMs / 1000)
   const sweepSecs = windowSecs / SWEEPS
 
-  function isKnown(pair: string | undefined): boolean {
+  function msKnown(pair: string | undefined): number {
     const since = pair === undefined ? undefined : pairs.get(pairHash(pair))
-    return since !== undefined && clock.now() - since <= knownForMs
+    return since === undefined ? 0 : Math.max(0, since + knownForMs - clock.now())
   }
+
+  const isKnown = (pair: string | undefined): boolean => msKnown(pair) > 0
 
   function countIn(name: string): number {
     const group = groups.get(name)
@@ -160,6 +164,7 @@ export function createLocalTries({
   return {
     judgeNow,
     recordNow,
+    msKnown,
     learn: (pair, agoMs) => {
       const since = clock.now() - agoMs
       if ((pairs.get(pair) ?? Number.NEGATIVE_INFINITY) < since) pairs.set(pair, since)

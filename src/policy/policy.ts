@@ -96,7 +96,9 @@ export function createPolicy(settings: PolicySettings, deps: PolicyDeps): Policy
     const question = questionOf(attempt)
     const mine = local.judgeNow(question)
     if (!shared) return verdictOf(question, mine)
-    return shared.judge(question).then(all => verdictOf(question, all ?? withHalf(mine)))
+    return shared
+      .judge({ ...question, knownForMs: local.msKnown(question.pair) })
+      .then(all => verdictOf(question, all ?? withHalf(mine)))
   }
 
   function verdictOf(question: NamedQuestion, counted: readonly Counted[]): Verdict {
@@ -133,7 +135,7 @@ export function createPolicy(settings: PolicySettings, deps: PolicyDeps): Policy
         : { succeeded: false, pair, failed: [], forgiven: tallies.filter(isOfUser), allowances: [] }
     local.recordNow(outcome)
     if (told.success && pair !== undefined) succeeded(pairHash(pair))
-    return shared?.record(outcome)
+    return shared?.record({ ...outcome, knownForMs: local.msKnown(pair) })
   }
 
   return {

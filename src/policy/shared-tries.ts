@@ -16,13 +16,27 @@ export interface SharedTriesOptions {
 }
 
 /**
+ * The pair's key is the first; `ms`: how long the asking copy knows it yet, -1 where there is no pair. What a copy knows is
+ * written again, for those that do not: a store that was emptied must not keep owners out at home.
+ */
+const IS_KNOWN = `
+local function isKnown(ms)
+  ms = tonumber(ms)
+  if ms < 0 then return false end
+  if redis.call('EXISTS', KEYS[1]) == 1 then return true end
+  if ms == 0 then return false end
+  redis.call('SET', KEYS[1], '1', 'PX', ms)
+  return true
+end`
+
+/**
  * Sorted sets: member → when it was seen last, in the store's own time. A tally's second key is that of the group which
  * spares it (then its last argument is how many are too few) or of its allowance (-1).
  */
-const JUDGE = `
+const JUDGE = `${IS_KNOWN}
 local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local window = tonumber(ARGV[1]); local n = tonumber(ARGV[2])
-local known = (ARGV[3] == '1' and redis.call('EXISTS', KEYS[1]) == 1) and 1 or 0
+local known = isKnown(ARGV[3]) and 1 or 0
 local reply = {}; local full = false
 for i = 0, n - 1 do
   local a = 3 + i * 5
@@ -52,10 +66,10 @@ if not full then
 end
 return reply`
 
-const RECORD = `
+const RECORD = `${IS_KNOWN}
 local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local window = tonumber(ARGV[1]); local most = tonumber(ARGV[3])
-local known = (ARGV[4] == '1' and redis.call('EXISTS', KEYS[1]) == 1) and '1' or '0'
+local known = isKnown(ARGV[4]) and '1' or '0'
 for i = 2, #KEYS do
   local a = 5 + (i - 2) * 2
   local what, member = ARGV[a + 1], ARGV[a + 2]
@@ -76,7 +90,7 @@ export function createSharedTries(
   const pairKey = (pair: string | undefined) => commands.keyOf(`known:${pair ?? ''}`)
   const window = String(windowMs)
   return {
-    judge: async ({ pair, tallies }: Question) => {
+    judge: async ({ pair, knownForMs: ms, tallies }: Question) => {
       const keys = tallies.flatMap(({ group, spared, allowance }) => [
         groupKey(group),
         groupKey(spared?.group ?? allowance ?? ''),
@@ -88,18 +102,18 @@ export function createSharedTries(
         countsAtOnce ? '1' : '0',
         String(spared?.below ?? (allowance === undefined ? 0 : -1)),
       ])
-      const head = [window, String(tallies.length), pair === undefined ? '0' : '1']
+      const head = [window, String(tallies.length), msOf(pair, ms)]
       const answer = await commands.run(JUDGE, [pairKey(pair), ...keys], [...head, ...args])
       return answer.answered ? countedOf(answer.value, tallies.length) : undefined
     },
-    record: async ({ pair, succeeded, failed, forgiven, allowances }) => {
+    record: async ({ pair, knownForMs: ms, succeeded, failed, forgiven, allowances }) => {
       const all = [
         ...failed.map(({ group, member, forKnown }) => [forKnown ? '1' : '0', group, member] as const),
         ...forgiven.map(({ group, member }) => ['remove', group, member] as const),
         ...allowances.map(({ group, member }) => ['add', group, member] as const),
       ]
-      const hasPair = pair === undefined ? '0' : '1'
-      const head = [window, String(knownForMs), String(MOST_MEMBERS), hasPair, succeeded ? hasPair : '0']
+      const isToBeKnown = succeeded && pair !== undefined ? '1' : '0'
+      const head = [window, String(knownForMs), String(MOST_MEMBERS), msOf(pair, ms), isToBeKnown]
       await commands.run(
         RECORD,
         [pairKey(pair), ...all.map(([, group]) => groupKey(group))],
@@ -131,6 +145,8 @@ export function createSharedTries(
     } while (cursor !== '0')
   }
 }
+
+const msOf = (pair: string | undefined, ms = 0): string => (pair === undefined ? '-1' : String(Math.ceil(ms)))
 
 /** As a glob means it. */
 const literally = (text: string): string => text.replace(/[\\*?[\]^]/g, '\\$&')

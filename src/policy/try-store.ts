@@ -20,6 +20,8 @@ export interface Tally {
 export interface Question {
   /** The pair of user and network; whether it is known decides which tallies count. */
   readonly pair?: string
+  /** The pair is known to whoever asks, for so long yet: a store that has lost its memory takes that for its own. */
+  readonly knownForMs?: number
   readonly tallies: readonly Tally[]
 }
 
@@ -35,6 +37,8 @@ export interface Counted {
 export interface Outcome {
   /** The pair of user and network; known from now on after a success. */
   readonly pair: string | undefined
+  /** As in Question. */
+  readonly knownForMs?: number
   /** What is counted: of a known user's failures only what is for known ones. */
   readonly failed: readonly (Pick<Tally, 'group' | 'member' | 'forKnown'> &
     Partial<Pick<Tally, 'countsAtOnce'>>)[]

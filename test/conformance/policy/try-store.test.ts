@@ -142,6 +142,23 @@ t.test('two copies count together; while Valkey hangs each has half, in time', a
   server.resume()
 })
 
+t.test('after Valkey has lost its memory nobody is kept out at home', async t => {
+  if (!needs(t, 'redis')) return
+  const server = await startRedis()
+  t.teardown(() => server.close())
+  const state = await openReady(t, server.port, 2000)
+  const openCopy = () =>
+    createPolicy(defaults, { clock: performance, lists: createPolicyLists(() => 0), state })
+  const copy = openCopy()
+  const home = { login: 'anna', remote: '192.0.2.1', pwhash: 'right' }
+  await copy.allow(home)
+  await copy.report({ ...home, success: true, policyReject: false, failType: '' })
+  await state.commands?.send(['FLUSHALL'])
+  for (let n = 0; n < 200; n++) await copy.allow({ login: 'anna', remote: `198.51.${n}.7`, pwhash: `${n}` })
+  t.same(await copy.allow(home), { status: 0, rule: 'ok' })
+  t.same(await openCopy().allow(home), { status: 0, rule: 'ok' }, 'nor by a copy that does not know the user')
+})
+
 async function openReady(t: Test, port: number, timeoutMs = 50): Promise<StateStore> {
   const state = await openState({
     valkey_url: `redis://127.0.0.1:${port}`,
