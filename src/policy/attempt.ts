@@ -41,6 +41,11 @@ export function loginOf(text: string): string {
     : `${name.slice(0, LONGEST_NAME)}…${name.length}${sum(name).toString(36)}`
 }
 
+/** A session's name as it is compared and remembered: no caller fills the memory with long ones. */
+export const sessionOf = (text: string): string =>
+  // A copy: V8 makes a slice of a long text so that it holds all of that.
+  text.length <= LONGEST_NAME ? text : Buffer.from(text.slice(0, LONGEST_NAME)).toString()
+
 /** The network around an address that addressOf made: `192.0.2.0/24`, `2001:db8:0:0/64`. */
 export function networkOf(address: string, bits: { readonly ipv4: number; readonly ipv6: number }): string {
   if (!address.includes(':')) return `${beginning(address, '.', bits.ipv4 / 8)}/${bits.ipv4}`

@@ -2,7 +2,7 @@
 // Source: auth-policy.c, Dovecot 2.3.19 and 2.4.1; weakforced's HTTP API.
 
 import { addressOf } from '../model/ip-address.js'
-import { type Attempt, loginOf, type Report } from './attempt.js'
+import { type Attempt, loginOf, type Report, sessionOf } from './attempt.js'
 
 export type Body = Readonly<Record<string, unknown>>
 
@@ -24,7 +24,7 @@ export function readAttempt(body: Body, whoseOf: WhoseOf): Attempt | Wrong {
     login: loginOf(whoseOf({ user: login })),
     pwhash: pwhash.slice(0, LONGEST_HASH).toLowerCase(),
     ...(address !== undefined && { remote: address }),
-    ...(isGiven(session_id) && { session: session_id.slice(0, LONGEST_WORD) }),
+    ...(isGiven(session_id) && { session: sessionOf(session_id) }),
     ...(isGiven(mech) && { mechanism: mech.slice(0, LONGEST_WORD).toUpperCase() }),
   }
 }

@@ -8,7 +8,7 @@ import { noFields } from '../model/extra-fields.js'
 import { addressOf } from '../model/ip-address.js'
 import type { FinalResult } from '../model/passdb-result.js'
 import type { Password } from '../model/password.js'
-import { type Attempt, loginOf } from '../policy/attempt.js'
+import { type Attempt, loginOf, sessionOf } from '../policy/attempt.js'
 import { type PolicyHashRules, policyHash } from '../policy/password-hash.js'
 import type { PolicyServer } from '../policy/policy-server.js'
 import type { WhoseOf } from '../policy/read-request.js'
@@ -41,7 +41,7 @@ export function checkedVerify(
   report: (event: AuthEvent) => void,
 ): Auth['authenticate'] {
   return async (request, password) => {
-    if (request.skipPasswordCheck || policy.wasAskedAbout(request.sessionId ?? '')) {
+    if (request.skipPasswordCheck || policy.wasAskedAbout(sessionOf(request.sessionId ?? ''))) {
       return auth.authenticate(request, password)
     }
     const startedAt = performance.now()
@@ -77,7 +77,7 @@ function attemptOf(
     login: loginOf(user),
     pwhash: policyHash(rules, user, password),
     ...(remote !== undefined && { remote }),
-    ...(request.sessionId !== undefined && { session: request.sessionId }),
+    ...(request.sessionId !== undefined && { session: sessionOf(request.sessionId) }),
   }
 }
 

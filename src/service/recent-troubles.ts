@@ -2,7 +2,7 @@
 
 import type { AuthEvent } from '../model/auth-event.js'
 import { addressOf } from '../model/ip-address.js'
-import { type Attempt, loginOf } from '../policy/attempt.js'
+import { type Attempt, loginOf, sessionOf } from '../policy/attempt.js'
 import { RecentNames } from '../policy/recent-names.js'
 
 export interface RecentTroubles {
@@ -33,7 +33,7 @@ function isTrouble({ question, result, mechanism }: AuthEvent): boolean {
 }
 
 /** One login of one connection. */
-const bySession = (session: string, user: string): string => `session ${session} ${loginOf(user)}`
+const bySession = (session: string, user: string): string => `session ${sessionOf(session)} ${loginOf(user)}`
 
 /** One login from one address; nothing where there is none. */
 function byPlace(remote: string | undefined, user: string): string {

@@ -31,7 +31,7 @@ const allow: PolicyCommand = {
   run: async (server, body) => {
     const attempt = readAttempt(body, server.whoseOf)
     if ('wrong' in attempt) return failure(attempt.wrong)
-    if (typeof body.session_id === 'string') server.askedAbout(body.session_id)
+    server.askedAbout(attempt.session ?? '')
     const { status } = await server.allow(attempt)
     return { body: { status, msg: status < 0 ? REFUSED : '', r_attrs: {} } }
   },

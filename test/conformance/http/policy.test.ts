@@ -120,6 +120,14 @@ t.test("a login that names a master counts as the master's", async t => {
   t.match(await counted('user1'), { user_passwords: 0 })
 })
 
+t.test('of a session only the beginning is remembered, however long its name', async t => {
+  const { ask, server } = openDoor(t)
+  const long = 'x'.repeat(60_000)
+  await ask('/?command=allow', { ...(JSON.parse(allow23) as object), session_id: long })
+  t.notOk(server.wasAskedAbout(long))
+  t.ok(server.wasAskedAbout(long.slice(0, 64)))
+})
+
 t.test('every answer to allow is one that Dovecot cannot misread', async t => {
   const { ask } = openDoor(t)
   const odd = [

@@ -112,3 +112,10 @@ t.test('a session that a Dovecot has asked about is not asked about again', asyn
   t.equal(asked(), 200)
   t.equal(server.counts().reports.failure, 0)
 })
+
+t.test('nor one with a long name', async t => {
+  const { ask, server, asked } = open(wrongUnlessRight)
+  server.askedAbout('s'.repeat(64))
+  for (let n = 0; n < 200; n++) await ask('anna', `guess ${n}`, { sessionId: 's'.repeat(100) })
+  t.equal(asked(), 200)
+})
