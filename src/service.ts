@@ -17,6 +17,7 @@ import { openStoredLists } from './policy/stored-lists.js'
 import { checkedVerify } from './protocols/checked-verify.js'
 import type { Services } from './protocols/services.js'
 import { deskOf } from './service/account-desks.js'
+import { auditRefusedMasters } from './service/audit-refused-masters.js'
 import { closeParts } from './service/close-parts.js'
 import { claimEmbedded, migrateEmbedded } from './service/embedded-database.js'
 import { healthFigures } from './service/health-figures.js'
@@ -127,7 +128,15 @@ export async function startService(config: HomingConfig): Promise<Service> {
     auth: engine.auth,
     ...(policy && { policy }),
     ...(policy &&
-      settings.policy_check && { verify: checkedVerify(engine.auth, policy, hashRules(settings), answered) }),
+      settings.policy_check && {
+        verify: checkedVerify(
+          engine.auth,
+          policy,
+          hashRules(settings),
+          answered,
+          auditRefusedMasters(settings, recorders.masters),
+        ),
+      }),
     deskOf: (kind, by) => deskOf(engine, running, kind, by),
     lists: createListDesk({
       table: engine.database.policyLists,

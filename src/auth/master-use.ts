@@ -13,12 +13,31 @@ export function masterUseOf(
 ): MasterUse | undefined {
   const asked = askedBy(incoming, names)
   if (asked === undefined) return undefined
-  const { protocol, mechanism, remoteIp, realRemoteIp, sessionId } = incoming
   return {
-    master: request.masterUser ?? asked.master,
-    user: result === 'ok' ? request.user : asked.user,
+    ...asked,
+    ...(request.masterUser !== undefined && { master: request.masterUser }),
+    ...(result === 'ok' && { user: request.user }),
+    ...wayOf(incoming),
     result,
     ...(reason !== undefined && { reason }),
+  }
+}
+
+/** The use that this login was meant to be, refused before any passdb was asked; undefined for an ordinary login. */
+export function refusedMasterUse(
+  incoming: IncomingRequest,
+  names: LoginNames,
+  reason: string,
+): MasterUse | undefined {
+  const asked = askedBy(incoming, names)
+  return asked && { ...asked, ...wayOf(incoming), result: 'user_disabled', reason }
+}
+
+type Way = Omit<MasterUse, 'master' | 'user' | 'result' | 'reason'>
+
+function wayOf(incoming: IncomingRequest): Way {
+  const { protocol, mechanism, remoteIp, realRemoteIp, sessionId } = incoming
+  return {
     verifiedBy: incoming.skipPasswordCheck === true ? 'caller' : 'homing',
     protocol,
     ...(mechanism !== undefined && { mechanism }),

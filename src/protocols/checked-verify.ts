@@ -33,12 +33,14 @@ const failTypes: Readonly<Record<FinalResult, string>> = {
 /**
  * `authenticate` behind the policy. A refusal is `user_disabled` with a reason: the password was not looked at, so it is
  * not said to be wrong, and nothing is broken that a retry would mend. Sessions that a Dovecot has asked about go past.
+ * `audit` is told of every refusal, which the engine never sees.
  */
 export function checkedVerify(
   auth: Auth,
   policy: PolicyServer,
   rules: PolicyHashRules,
   report: (event: AuthEvent) => void,
+  audit: (request: IncomingRequest, reason: string) => void = () => {},
 ): Auth['authenticate'] {
   return async (request, password) => {
     if (request.skipPasswordCheck || policy.wasAskedAbout(sessionOf(request.sessionId ?? ''))) {
@@ -49,7 +51,9 @@ export function checkedVerify(
     const { status, rule } = await policy.allow(attempt)
     if (status < 0) {
       const ms = performance.now() - startedAt
-      report({ ...eventOf(request), user: policy.nameOf(request.user), reason: `policy: ${rule}`, ms })
+      const reason = `policy: ${rule}`
+      report({ ...eventOf(request), user: policy.nameOf(request.user), reason, ms })
+      audit(request, reason)
       return refused(request)
     }
     if (status > 0) await sleep(Math.min(status * 1000, LONGEST_WAIT_MS))

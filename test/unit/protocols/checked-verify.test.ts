@@ -3,13 +3,16 @@
 import t from 'tap'
 import type { Auth, IncomingRequest } from '../../../src/auth/auth.js'
 import { splitNames } from '../../../src/auth/master-user.js'
+import type { HomingConfig } from '../../../src/config/program-schema.js'
 import type { AuthEvent } from '../../../src/model/auth-event.js'
 import { noFields } from '../../../src/model/extra-fields.js'
+import type { MasterUse } from '../../../src/model/master-use.js'
 import type { FinalResult } from '../../../src/model/passdb-result.js'
 import { Password } from '../../../src/model/password.js'
 import { createUsernameRules } from '../../../src/model/username.js'
 import { createPolicyServer } from '../../../src/policy/policy-server.js'
 import { checkedVerify, REFUSED } from '../../../src/protocols/checked-verify.js'
+import { auditRefusedMasters } from '../../../src/service/audit-refused-masters.js'
 import { addressNumber, openSite } from '../policy/simulation.js'
 
 function open(result: (password: string) => FinalResult) {
@@ -18,12 +21,13 @@ function open(result: (password: string) => FinalResult) {
     policy_user_failures_tarpit: 0,
     policy_address_failures_tarpit: 0,
   })
-  const rules = createUsernameRules({
+  const names = {
     auth_username_format: '%Lu',
     auth_default_realm: '',
     auth_username_chars: '',
     auth_username_translation: '%@#@',
-  })
+  }
+  const rules = createUsernameRules(names)
   const nameOf = (login: string) => {
     const name = rules.normalise(login)
     return 'user' in name ? name.user : login
@@ -40,15 +44,28 @@ function open(result: (password: string) => FinalResult) {
     return { result: result(password.reveal().toString()), user, fields: noFields, trace: [] }
   }
   const events: AuthEvent[] = []
+  const uses: MasterUse[] = []
   const verify = checkedVerify(
     { authenticate } as Auth,
     server,
     { nonce: 'n', mech: 'sha256', truncateBits: 12 },
     event => events.push(event),
+    auditRefusedMasters(
+      {
+        auth_master_user_separator: '*',
+        ...names,
+      } as HomingConfig['settings'],
+      {
+        record: use => {
+          uses.push(use)
+          return undefined
+        },
+      },
+    ),
   )
   const ask = (user: string, password: string, more: Partial<IncomingRequest> = {}) =>
     verify({ user, protocol: 'imap', secured: 'tls', ...more }, new Password(password))
-  return { ask, events, server, asked: () => asked }
+  return { ask, events, uses, server, asked: () => asked }
 }
 
 const wrongUnlessRight = (password: string): FinalResult =>
@@ -118,4 +135,22 @@ t.test('nor one with a long name', async t => {
   server.askedAbout('s'.repeat(64))
   for (let n = 0; n < 200; n++) await ask('anna', `guess ${n}`, { sessionId: 's'.repeat(100) })
   t.equal(asked(), 200)
+})
+
+t.test("a master's attempt that is refused is in the audit, as one of a user is not", async t => {
+  const { ask, events, uses } = open(wrongUnlessRight)
+  for (let n = 0; n < 100; n++) {
+    await ask(`User${n}*adm`, `guess ${n}`, { remoteIp: addressNumber(n * 300) })
+    await ask('anna', `guess ${n}`, { remoteIp: addressNumber(n * 300) })
+  }
+  t.equal(uses.length, events.filter(({ originalUser }) => originalUser.endsWith('*adm')).length)
+  t.same(uses.at(-1), {
+    master: 'adm',
+    user: 'user99',
+    verifiedBy: 'homing',
+    protocol: 'imap',
+    remoteIp: addressNumber(99 * 300),
+    result: 'user_disabled',
+    reason: 'policy: user_passwords',
+  })
 })
