@@ -21,12 +21,21 @@ export function readAttempt(body: Body, whoseOf: WhoseOf): Attempt | Wrong {
   if (typeof pwhash !== 'string') return { wrong: 'pwhash is no text' }
   const address = addressOf(remote)
   return {
-    login: loginOf(whoseOf({ user: login })),
+    login: loginOf(whoseOf({ user: login, masterUser: masterOf(body) })),
     pwhash: pwhash.slice(0, LONGEST_HASH).toLowerCase(),
     ...(address !== undefined && { remote: address }),
     ...(isGiven(session_id) && { session: sessionOf(session_id) }),
     ...(isGiven(mech) && { mechanism: mech.slice(0, LONGEST_WORD).toUpperCase() }),
   }
+}
+
+/**
+ * The master, as policy.conf lets Dovecot name him: `login_user` is whom he wants to be, and `user` still himself, until his
+ * password was right; then he is `master_user` (seen on 2.3.19 and 2.4.1).
+ */
+function masterOf({ master_user, login_user, user }: Body): string | undefined {
+  if (isGiven(master_user)) return master_user
+  return isGiven(login_user) && isGiven(user) ? user : undefined
 }
 
 const isGiven = (value: unknown): value is string => typeof value === 'string' && value !== ''

@@ -51,7 +51,7 @@ function openDoor(t: Test, { apiKey = '', allow, trustedNetworks = [] }: DoorOpt
     refused: () => {},
     reportBug: (_where, error) => bugs.push(error),
     nameOf: login => login,
-    whoseOf: ({ user }) => user.slice(user.indexOf('*') + 1),
+    whoseOf: ({ user, masterUser }) => masterUser ?? user.slice(user.indexOf('*') + 1),
   })
   const app = createHttpServer(
     {
@@ -118,6 +118,18 @@ t.test("a login that names a master counts as the master's", async t => {
   const counted = async (login: string) => (await ask('/command/getDBStats', { login })).json().stats.homing
   t.match(await counted('adm'), { user_passwords: 2 })
   t.match(await counted('user1'), { user_passwords: 0 })
+  const asked = { ...body, login: 'user3', login_user: 'user3', user: 'adm', master_user: '', pwhash: '3' }
+  await ask('/?command=allow', asked)
+  t.match(await counted('adm'), { user_passwords: 3 })
+  await ask('/?command=report', {
+    ...asked,
+    login_user: '',
+    user: 'user3',
+    master_user: 'adm',
+    success: true,
+  })
+  t.match(await counted('adm'), { user_passwords: 2 }, 'a right password is forgiven')
+  t.match(await counted('user3'), { user_passwords: 0 })
 })
 
 t.test('of a session only the beginning is remembered, however long its name', async t => {
