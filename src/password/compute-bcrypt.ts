@@ -1,25 +1,18 @@
 // bcrypt by the package bcryptjs, loaded when the first such hash is met; what it does not do by crypt(3).
 
-import { isUtf8 } from 'node:buffer'
 import { platformCrypt } from './compute-platform-crypt.js'
-import type { Bcrypt } from './slow-hash.js'
+import { type Bcrypt, isComputedOutside } from './slow-hash.js'
 
 const DIGEST_CHARACTERS = 31
 
-/**
- * The digest as it is written. The package takes text and hashes its UTF-8 form, so that other bytes cannot be given to
- * it; nor does it know `$2x$`.
- */
-export async function computeBcrypt(
-  { minor, cost, salt }: Bcrypt,
-  password: Uint8Array,
-): Promise<Uint8Array> {
+/** The digest as it is written. */
+export async function computeBcrypt(hash: Bcrypt, password: Uint8Array): Promise<Uint8Array> {
+  const { minor, cost, salt } = hash
   const setting = `$2${minor}$${String(cost).padStart(2, '0')}$${Buffer.from(salt).toString('latin1')}`
-  const hash =
-    minor !== 'x' && isUtf8(password)
-      ? await byPackage(setting, password)
-      : await platformCrypt.compute('bcrypt', Buffer.from(setting, 'latin1'), password)
-  return Buffer.from(hash.subarray(-DIGEST_CHARACTERS))
+  const made = isComputedOutside(hash, password)
+    ? await platformCrypt.compute('bcrypt', Buffer.from(setting, 'latin1'), password)
+    : await byPackage(setting, password)
+  return Buffer.from(made.subarray(-DIGEST_CHARACTERS))
 }
 
 async function byPackage(setting: string, password: Uint8Array): Promise<Buffer> {

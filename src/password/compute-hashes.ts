@@ -2,7 +2,7 @@
 
 import { pbkdf2Sync } from 'node:crypto'
 import { chooseShaCrypt, type ShaCryptEngines, whereItPays } from './choose-sha-crypt.js'
-import { computeArgon2 } from './compute-argon2.js'
+import { argon2Process, computeArgon2 } from './compute-argon2.js'
 import { computeBcrypt } from './compute-bcrypt.js'
 import { computeDesCrypt } from './compute-des-crypt.js'
 import { computeMd5Crypt } from './compute-md5-crypt.js'
@@ -43,6 +43,11 @@ function compute(hash: Exclude<SlowHash, ShaCrypt>, password: Uint8Array): Uint8
     default:
       return platformCrypt.compute(hash.kind, hash.salt, password)
   }
+}
+
+/** Ends what is computed outside of this process; nothing more will be. Resolves when it is gone. */
+export async function stopPrograms(): Promise<void> {
+  await Promise.all([argon2Process.stop(), platformCrypt.stop()])
 }
 
 const chosen = new Map<ShaCryptHash, ShaCryptEngines>()

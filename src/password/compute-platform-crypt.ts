@@ -1,10 +1,8 @@
 // crypt(3) of this platform, asked through perl(1): nothing to compile or to install where there is a perl, which
-// Debian and its children never lack; and what crashes or hangs there is a process and not this service.
+// Debian and its children never lack.
 
-import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { createInterface } from 'node:readline'
-import type { Readable, Writable } from 'node:stream'
+import { LineProcess } from './line-process.js'
 import { NotAvailable } from './not-available.js'
 import type { PlatformCrypt } from './slow-hash.js'
 
@@ -34,19 +32,15 @@ while (<STDIN>) {
 /** Never by PATH, which somebody else may have set. */
 const PLACES = ['/usr/bin/perl', '/bin/perl', '/usr/local/bin/perl']
 
-interface Perl {
-  readonly child: ChildProcessByStdio<Writable, Readable, null>
-  readonly answers: AsyncIterator<string>
-}
-
 export class CryptByPerl {
   readonly #path: string | undefined
+  readonly #perl: LineProcess
   readonly #knows = new Map<Kind, boolean>()
-  #perl: Perl | undefined
 
   /** Starts nothing until it is asked. */
   constructor(places: readonly string[] = PLACES) {
     this.#path = places.find(place => existsSync(place))
+    this.#perl = new LineProcess(this.#path ?? '', ['-e', program])
   }
 
   /** For the log. */
@@ -78,36 +72,20 @@ export class CryptByPerl {
   }
 
   async #ask(setting: Uint8Array, password: Uint8Array): Promise<Buffer> {
-    this.#perl ??= this.#start(this.#path ?? '')
-    const { child, answers } = this.#perl
-    child.stdin.write(`${Buffer.from(password).toString('hex')} ${Buffer.from(setting).toString('hex')}\n`)
-    const { value, done } = await answers.next()
-    if (done) {
-      this.#forget(child)
-      throw new Error('perl ended')
-    }
-    return Buffer.from(value, 'hex')
+    return Buffer.from(await this.#perl.ask(`${hexOf(password)} ${hexOf(setting)}`), 'hex')
   }
 
   /** Ends what it started; the next question starts anew. */
   end(): void {
-    this.#perl?.child.stdin.end()
-    this.#perl = undefined
+    this.#perl.end()
   }
 
-  #forget(child: Perl['child']): void {
-    if (this.#perl?.child === child) this.#perl = undefined
-  }
-
-  /** It ends by itself with this thread: nothing comes from its standard input any more. */
-  #start(path: string): Perl {
-    const child = spawn(path, ['-e', program], { stdio: ['pipe', 'pipe', 'ignore'], env: {}, cwd: '/' })
-    const gone = () => this.#forget(child)
-    child.on('error', gone)
-    child.on('exit', gone)
-    child.stdin.on('error', gone)
-    return { child, answers: createInterface({ input: child.stdout })[Symbol.asyncIterator]() }
+  /** Ends it in the middle of a hash, too, and for good. Resolves when it is gone. */
+  stop(): Promise<void> {
+    return this.#perl.stop()
   }
 }
+
+const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
 export const platformCrypt = new CryptByPerl()

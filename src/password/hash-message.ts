@@ -3,7 +3,7 @@
 import type { Capabilities } from './compute-hashes.js'
 import type { SlowHash } from './slow-hash.js'
 
-/** What a thread is told instead of a batch: what it has begun it finishes, and nothing more. */
+/** What a thread is told instead of a batch: it stops what other processes compute for it, and ends. */
 export const LEAVE = 'leave'
 
 export interface HashBatch {

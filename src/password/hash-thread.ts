@@ -1,8 +1,10 @@
 // One worker thread as the pool sees it: what it is computing, and when it is given up.
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import type { Capabilities } from './compute-hashes.js'
 import { type HashAnswer, type HashBatch, type HashWorkerData, LEAVE } from './hash-message.js'
+import { isComputedOutside } from './slow-hash.js'
 
 export interface HashThreadOptions {
   /** How long the thread may take to start. */
@@ -34,12 +36,11 @@ const failureOf = ({ message, notAvailable }: Extract<HashAnswer, { kind: 'faile
 
 const GRACE_MS = 50
 
-/**
- * What is computed in threads of a native package, which nobody can stop: a worker that is terminated meanwhile takes the
- * whole process with it, since the package cannot hand over its result any more (argon2 0.44 aborts).
- */
-const isBesideThread = ({ hashes }: HashBatch): boolean =>
-  hashes.some(({ kind }) => kind.startsWith('argon2'))
+/** How long a thread may take to end what another process computes for it. */
+const LEAVE_LIMIT_MS = 1000
+
+const isOutside = ({ hashes, passwords }: HashBatch): boolean =>
+  hashes.some((hash, i) => isComputedOutside(hash, passwords[i] ?? new Uint8Array()))
 
 const program = new URL('./hash-worker.js', import.meta.url)
 
@@ -96,16 +97,20 @@ export class HashThread<B extends Timed> {
   async #end(current: B | undefined): Promise<void> {
     this.#isGone = true
     clearTimeout(this.#timer)
-    if (current && isBesideThread(current.message)) await this.#leave()
+    if (current && isOutside(current.message)) await this.#leave()
     await this.#worker.terminate()
   }
 
-  /** Asks the thread to end by itself, once what it has begun is done. */
+  /** Asks the thread to end, since only it can end the process that computes for it. */
   async #leave(): Promise<void> {
+    const waiting = new AbortController()
     const gone = new Promise(resolve => this.#worker.once('exit', resolve))
-    this.#worker.ref()
     this.#worker.postMessage(LEAVE)
-    await gone
+    await Promise.race([
+      gone,
+      sleep(LEAVE_LIMIT_MS, undefined, { signal: waiting.signal }).catch(() => undefined),
+    ])
+    waiting.abort()
   }
 
   #take(answer: HashAnswer): void {

@@ -1,7 +1,7 @@
 // The worker's end of the hash pool: takes batches in turn, answers each with its digests.
 
 import { parentPort, workerData } from 'node:worker_threads'
-import { capabilities, computeHashes, heat } from './compute-hashes.js'
+import { capabilities, computeHashes, heat, stopPrograms } from './compute-hashes.js'
 import { type HashAnswer, type HashBatch, type HashWorkerData, LEAVE } from './hash-message.js'
 import { NotAvailable } from './not-available.js'
 import type { Breathe } from './sha-crypt-engine.js'
@@ -13,18 +13,17 @@ type Port = NonNullable<typeof parentPort>
 
 function work(port: Port, { heatMs }: HashWorkerData): void {
   const answer = (message: HashAnswer) => port.postMessage(message)
-  let isLeaving = false
   const breathe = standBack()
   let last = Promise.resolve()
   port.on('message', (batch: HashBatch | typeof LEAVE) => {
     if (batch === LEAVE) {
-      isLeaving = true
-      last.then(() => process.exit(0))
+      // Not before they are gone: nobody else would collect what is left of them.
+      stopPrograms().finally(() => process.exit(0))
       return
     }
     // One after the other, also where a hash is awaited.
     last = last.then(async () => {
-      if (!isLeaving) answer(await compute(batch, breathe))
+      answer(await compute(batch, breathe))
     })
   })
   heat(heatMs)

@@ -1,5 +1,6 @@
 // A computation that takes too long for the event loop, as data that can be sent to a worker.
 
+import { isUtf8 } from 'node:buffer'
 import { shaCryptShape } from './sha-crypt-engine.js'
 
 /** What to compute of a password; everything else that it takes comes from the stored value. */
@@ -104,6 +105,15 @@ export const usualMsPerWork: Readonly<Record<SlowHashKind, number>> = {
 export function memoryBytesOf(hash: SlowHash): number {
   if ('memoryBytes' in hash) return hash.memoryBytes
   return 'memoryKiB' in hash ? hash.memoryKiB * 1024 : 0
+}
+
+/**
+ * Whether it is computed by another process, which must be ended with it. Of bcrypt that is what the package bcryptjs
+ * cannot do: it takes text and hashes its UTF-8 form, so that other bytes cannot be given to it; nor does it know `$2x$`.
+ */
+export function isComputedOutside(hash: SlowHash, password: Uint8Array): boolean {
+  if (hash.kind === 'bcrypt') return hash.minor === 'x' || !isUtf8(password)
+  return 'memoryKiB' in hash || 'memoryBytes' in hash
 }
 
 export const isShaCrypt = (hash: SlowHash): hash is ShaCrypt =>
