@@ -4,7 +4,7 @@ import type { Capabilities } from './compute-hashes.js'
 import type { HashBatch } from './hash-message.js'
 import { HashQueue } from './hash-queue.js'
 import { type HashOutcome, type HashRequest, HashTask, type HashTicket } from './hash-task.js'
-import { type HashFailure, HashThread } from './hash-thread.js'
+import { type HashFailure, HashThread, type Loss } from './hash-thread.js'
 import { memoryBytesOf, type SlowHashKind, usualMsPerWork, workOf } from './slow-hash.js'
 
 export interface HashPoolOptions {
@@ -59,6 +59,8 @@ export class HashPool {
   readonly #options: HashPoolOptions
   readonly #queue: HashQueue
   readonly #threads = new Set<Thread>()
+  /** What lost threads were computing and nobody wants any more, until it has ended. */
+  readonly #abandoned = new Set<Promise<void>>()
   readonly #msPerWork = new Map<SlowHashKind, number>()
   readonly #counters = { computed: 0, refused: 0, timedOut: 0, threadsLost: 0 }
   readonly #warm: Promise<void>
@@ -132,7 +134,7 @@ export class HashPool {
     const tasks = threads.flatMap(({ batches }) => batches.flatMap(batch => batch.tasks))
     for (let task = this.#queue.take(); task; task = this.#queue.take()) tasks.push(task)
     for (const task of tasks) task.settle({ unavailable: 'the service is stopping' })
-    await Promise.all(threads.map(thread => thread.end()))
+    await Promise.all([...threads.map(thread => thread.end()), ...this.#abandoned])
   }
 
   /** Settles what still waits, and leaves alone what is being computed. */
@@ -214,8 +216,16 @@ export class HashPool {
 
   #startAnother(): void {
     const starting = [...this.#threads].some(thread => !thread.isReady)
-    const isFull = this.#threads.size >= this.#options.threads
-    if (!starting && !isFull && !this.#restart) this.#startThread(0)
+    if (!starting && !this.#isFull && !this.#restart) this.#startThread(0)
+  }
+
+  /**
+   * What does not end when it is told to (pbkdf2 is computed in one go) keeps a place, of which there are as many again: one
+   * account's hash must not take all places from others, nor must threads pile up.
+   */
+  get #isFull(): boolean {
+    const { threads } = this.#options
+    return this.#threads.size >= threads || this.#threads.size + this.#abandoned.size >= 2 * threads
   }
 
   #startThread(heatMs: number): void {
@@ -231,7 +241,7 @@ export class HashPool {
         },
         done: (batch, digests, ms) => this.#done(batch, digests, ms),
         failed: (batch, failure) => this.#failed(batch, failure),
-        lost: (batches, reason) => this.#lost(thread, batches, reason),
+        lost: (batches, loss) => this.#lost(thread, batches, loss),
       },
     )
     this.#threads.add(thread)
@@ -255,7 +265,7 @@ export class HashPool {
   }
 
   /** Tries once more what the thread was computing; what was only sent ahead to it has lost nothing. */
-  #lost(thread: Thread, batches: readonly Batch[], reason: string): void {
+  #lost(thread: Thread, batches: readonly Batch[], { reason, ended }: Loss): void {
     this.#threads.delete(thread)
     this.#counters.threadsLost++
     const [current, ...ahead] = batches
@@ -265,9 +275,20 @@ export class HashPool {
       if (task.attempts < ATTEMPTS) this.#again(task)
       else task.settle({ unavailable: `the hash thread ${reason}` })
     }
-    this.#memoryBytes -= memoryOf(batches.flatMap(batch => batch.tasks))
+    this.#memoryBytes -= memoryOf(ahead.flatMap(batch => batch.tasks))
+    this.#outlast(current?.tasks ?? [], ended)
     if (thread.isProved) this.#dispatch()
     else this.#pause()
+  }
+
+  /** What is still computed still takes its memory. */
+  #outlast(tasks: readonly HashTask[], ended: Promise<void>): void {
+    const over = ended.then(() => {
+      this.#abandoned.delete(over)
+      this.#memoryBytes -= memoryOf(tasks)
+      this.#dispatch()
+    })
+    this.#abandoned.add(over)
   }
 
   #again(task: HashTask): void {

@@ -25,8 +25,14 @@ export interface HashThreadEvents<B extends Timed> {
   done(batch: B, digests: readonly Uint8Array[], ms: number): void
   /** The computation threw: a bug, or a library that refuses what we let through. */
   failed(batch: B, outcome: HashFailure): void
-  /** The thread crashed or hung and is gone. The first batch is the one it was computing. */
-  lost(batches: readonly B[], reason: string): void
+  /** The thread crashed or hung and takes nothing more. The first batch is the one it was computing. */
+  lost(batches: readonly B[], loss: Loss): void
+}
+
+export interface Loss {
+  readonly reason: string
+  /** Resolves when nothing is computed any more. Never rejects. */
+  readonly ended: Promise<void>
 }
 
 export type HashFailure = { readonly unavailable: string } | { readonly notAvailable: string }
@@ -47,6 +53,7 @@ const program = new URL('./hash-worker.js', import.meta.url)
 export class HashThread<B extends Timed> {
   readonly #worker: Worker
   readonly #events: HashThreadEvents<B>
+  readonly #exited: Promise<void>
   #batches: B[] = []
   #timer: NodeJS.Timeout | undefined
   #isReady = false
@@ -63,6 +70,7 @@ export class HashThread<B extends Timed> {
     })
     // A waiting request keeps the process alive by its own deadline; an idle thread must not.
     this.#worker.unref()
+    this.#exited = new Promise(resolve => this.#worker.once('exit', () => resolve()))
     this.#worker.on('message', (answer: HashAnswer) => this.#take(answer))
     this.#worker.on('error', (cause: Error) => this.#lose(`crashed: ${cause.message}`))
     this.#worker.on('exit', code => this.#lose(`ended with code ${code}`))
@@ -104,10 +112,9 @@ export class HashThread<B extends Timed> {
   /** Asks the thread to end, since only it can end the process that computes for it. */
   async #leave(): Promise<void> {
     const waiting = new AbortController()
-    const gone = new Promise(resolve => this.#worker.once('exit', resolve))
     this.#worker.postMessage(LEAVE)
     await Promise.race([
-      gone,
+      this.#exited,
       sleep(LEAVE_LIMIT_MS, undefined, { signal: waiting.signal }).catch(() => undefined),
     ])
     waiting.abort()
@@ -143,7 +150,7 @@ export class HashThread<B extends Timed> {
     if (this.#isGone) return
     const batches = this.#batches
     this.#batches = []
-    this.#end(batches[0]).catch(() => undefined)
-    this.#events.lost(batches, reason)
+    const ended = this.#end(batches[0]).catch(() => undefined)
+    this.#events.lost(batches, { reason, ended })
   }
 }

@@ -46,6 +46,13 @@ async function untilAllAreReady(pool: HashPool, threads: number): Promise<void> 
   await Promise.all(asked)
 }
 
+/** A hash that takes 60 MiB. */
+function submitBig(pool: HashPool, password: string, user: string): Promise<HashOutcome> {
+  const costs = { memoryKiB: 60 * 1024, passes: 1, lanes: 1, bytes: 32 } as const
+  const hash = { kind: 'argon2id', salt: Buffer.from(user.padStart(16)), ...costs } as const
+  return pool.submit({ hash, password: Buffer.from(password), user }).outcome
+}
+
 const textOf = (outcome: HashOutcome): string =>
   'digest' in outcome ? outcome.digest.toString() : Object.entries(outcome).flat().join(': ')
 
@@ -185,19 +192,7 @@ t.test('hashes that need memory share a budget, and do not hold up those that ne
   const { pool, ask } = poolOf({ threads: 3, memoryLimitBytes: 100 * 2 ** 20 })
   await untilAllAreReady(pool, 3)
   let most = 0
-  const big = (i: number) =>
-    pool.submit({
-      hash: {
-        kind: 'argon2id',
-        memoryKiB: 60 * 1024,
-        passes: 1,
-        lanes: 1,
-        salt: Buffer.alloc(16),
-        bytes: 32,
-      },
-      password: Buffer.from(`sleep 40 ${i}`),
-      user: `big ${i}`,
-    }).outcome
+  const big = (i: number) => submitBig(pool, `sleep 40 ${i}`, `big ${i}`)
   const order: string[] = []
   const note = (name: string) => () => {
     most = Math.max(most, pool.stats.running)
@@ -209,6 +204,18 @@ t.test('hashes that need memory share a budget, and do not hold up those that ne
   await Promise.all([...bigs, ask('sleep 1').then(note('small'))])
   t.equal(order[0], 'small')
   t.ok(most <= 2, 'never two of the big ones at once')
+  await pool.close()
+})
+
+t.test('the memory of a hash that is given up counts until it has ended', async t => {
+  const { pool, ask } = poolOf({ threads: 3, memoryLimitBytes: 100 * 2 ** 20, timeLimitMs: 300 })
+  await untilAllAreReady(pool, 3)
+  // It does not hear that it should leave, and is ended a second later.
+  t.match(textOf(await submitBig(pool, 'hang', 'anna')), /took too long/)
+  const next = submitBig(pool, 'sleep 1', 'ben')
+  t.equal(pool.stats.running, 0, 'another of 60 MiB does not fit into 100')
+  t.equal(await ask('small'), 'small')
+  t.equal(textOf(await next), 'sleep 1')
   await pool.close()
 })
 
