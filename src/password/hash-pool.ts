@@ -1,11 +1,13 @@
 // Slow hashes off the event loop: who waits is served in turn, by threads that are replaced when they fail.
 
+import { type Clock, systemClock } from '../model/clock.js'
 import type { Capabilities } from './compute-hashes.js'
 import type { HashBatch } from './hash-message.js'
 import { HashQueue } from './hash-queue.js'
 import { type HashOutcome, type HashRequest, HashTask, type HashTicket } from './hash-task.js'
 import { type HashFailure, HashThread, type Loss } from './hash-thread.js'
 import { memoryBytesOf, type SlowHashKind, usualMsPerWork, workOf } from './slow-hash.js'
+import { TooSlow } from './too-slow.js'
 
 export interface HashPoolOptions {
   readonly threads: number
@@ -20,6 +22,8 @@ export interface HashPoolOptions {
   readonly memoryLimitBytes: number
   /** The worker's program; another one in tests. */
   readonly program?: URL
+  /** How long what took too long is left alone. Default: the machine's. */
+  readonly clock?: Pick<Clock, 'now'>
 }
 
 /** Just now, and the counts since the start. */
@@ -63,6 +67,7 @@ export class HashPool {
   readonly #abandoned = new Set<Promise<void>>()
   readonly #msPerWork = new Map<SlowHashKind, number>()
   readonly #counters = { computed: 0, refused: 0, timedOut: 0, threadsLost: 0 }
+  readonly #tooSlow: TooSlow
   readonly #warm: Promise<void>
   #announceWarm: () => void = () => {}
   #capabilities: Capabilities | undefined
@@ -73,6 +78,7 @@ export class HashPool {
 
   constructor(options: HashPoolOptions) {
     this.#options = options
+    this.#tooSlow = new TooSlow(options.clock ?? systemClock)
     this.#queue = new HashQueue(options.queueLimit, options.maxWaitMs * options.threads)
     this.#warm = new Promise(resolve => {
       this.#announceWarm = resolve
@@ -108,13 +114,15 @@ export class HashPool {
   /** Hands a request in. What cannot be accepted has its outcome at once. */
   submit(request: HashRequest): HashTicket {
     if (this.#isClosed) return refused({ unavailable: 'the service is stopping' })
+    const { hash, password } = request
+    const work = workOf(hash, password.length)
+    if (this.#tooSlow.has(hash, work)) return refused(tookTooLong)
     const room = this.#queue.makeRoom(request.user)
     if (room !== true) this.#counters.refused++
     if (room === false) return refused(this.#overloaded('too many passwords wait for their hash'))
     if (room !== true) room.settle(this.#overloaded('too many passwords of this user wait for their hash'))
-    const { hash, password } = request
     const msPerWork = this.#msPerWork.get(hash.kind) ?? usualMsPerWork[hash.kind]
-    const estimateMs = workOf(hash, password.length) * msPerWork
+    const estimateMs = work * msPerWork
     const task = new HashTask(request, estimateMs, this.#options.timeoutMs, late => {
       const isLate = this.#giveUp(late, this.#overloaded('no thread was free for the hash in time'))
       if (isLate) this.#counters.timedOut++
@@ -172,7 +180,7 @@ export class HashPool {
 
   /** The next task and, where more wait than there are idle threads, those that can share its pass. */
   #nextTasks(): Batch | undefined {
-    const first = this.#queue.take(this.#fitsMemory())
+    const first = this.#take()
     if (!first) return undefined
     const tasks = [first]
     const { shape, attempts, request } = first
@@ -189,6 +197,15 @@ export class HashPool {
     const hashes = tasks.map(task => task.request.hash)
     const passwords = tasks.map(task => Uint8Array.from(task.request.password))
     return { message: { id: this.#nextBatch++, hashes, passwords }, tasks, limitMs: this.#limitMs(tasks) }
+  }
+
+  /** What waits behind its like, which took too long meanwhile, is not tried. */
+  #take(): HashTask | undefined {
+    for (;;) {
+      const task = this.#queue.take(this.#fitsMemory())
+      if (!task || !this.#tooSlow.has(task.request.hash, workOfTask(task))) return task
+      task.settle(tookTooLong)
+    }
   }
 
   /** A thread that hangs is replaced before the caller has asked a second time and given up. */
@@ -251,6 +268,7 @@ export class HashPool {
     this.#memoryBytes -= memoryOf(tasks)
     this.#counters.computed += tasks.length
     for (const [i, task] of tasks.entries()) {
+      this.#tooSlow.forget(task.request.hash, workOfTask(task))
       this.#learn(task, ms / tasks.length)
       const digest = digests[i]
       task.settle(digest ? { digest: Buffer.from(digest) } : { unavailable: 'the hash was not computed' })
@@ -264,15 +282,20 @@ export class HashPool {
     this.#dispatch()
   }
 
-  /** Tries once more what the thread was computing; what was only sent ahead to it has lost nothing. */
-  #lost(thread: Thread, batches: readonly Batch[], { reason, ended }: Loss): void {
+  /**
+   * Tries once more what the thread was computing, unless it took too long: that it would again. Of several that shared a
+   * pass one may be to blame, so they are tried alone. What was only sent ahead to the thread has lost nothing.
+   */
+  #lost(thread: Thread, batches: readonly Batch[], { reason, isLate, ended }: Loss): void {
     this.#threads.delete(thread)
     this.#counters.threadsLost++
     const [current, ...ahead] = batches
     for (const task of ahead.flatMap(batch => batch.tasks).reverse()) this.#again(task)
+    const isToBlame = isLate && current?.tasks.length === 1
     for (const task of current?.tasks ?? []) {
       task.attempts++
-      if (task.attempts < ATTEMPTS) this.#again(task)
+      if (isToBlame) this.#tooSlow.note(task.request.hash, workOfTask(task))
+      if (!isToBlame && task.attempts < ATTEMPTS) this.#again(task)
       else task.settle({ unavailable: `the hash thread ${reason}` })
     }
     this.#memoryBytes -= memoryOf(ahead.flatMap(batch => batch.tasks))
@@ -305,8 +328,9 @@ export class HashPool {
     this.#restart.unref()
   }
 
-  #learn({ request: { hash, password } }: HashTask, ms: number): void {
-    const measured = ms / workOf(hash, password.length)
+  #learn(task: HashTask, ms: number): void {
+    const { hash } = task.request
+    const measured = ms / workOfTask(task)
     const known = this.#msPerWork.get(hash.kind)
     // A mean: if better times counted for more, too many would be accepted on a machine that others keep busy.
     const weight = known === undefined ? 1 : 0.2
@@ -316,10 +340,15 @@ export class HashPool {
 
 const givenUp: HashOutcome = { unavailable: 'the request was given up' }
 
+/** No `retryAfterSecs`: asked again at once it would be the same. */
+const tookTooLong: HashOutcome = { unavailable: 'the hash took too long a moment ago' }
+
 const refused = (outcome: HashOutcome): HashTicket => ({
   outcome: Promise.resolve(outcome),
   giveUp: () => false,
 })
+
+const workOfTask = ({ request: { hash, password } }: HashTask): number => workOf(hash, password.length)
 
 const memoryOf = (tasks: readonly HashTask[]): number =>
   tasks.reduce((sum, task) => sum + memoryBytesOf(task.request.hash), 0)

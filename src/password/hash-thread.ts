@@ -31,6 +31,8 @@ export interface HashThreadEvents<B extends Timed> {
 
 export interface Loss {
   readonly reason: string
+  /** Whether the first batch took longer than it may. */
+  readonly isLate: boolean
   /** Resolves when nothing is computed any more. Never rejects. */
   readonly ended: Promise<void>
 }
@@ -41,6 +43,7 @@ const failureOf = ({ message, notAvailable }: Extract<HashAnswer, { kind: 'faile
   notAvailable ? { notAvailable: message } : { unavailable: `the hash was not computed: ${message}` }
 
 const GRACE_MS = 50
+const TOOK_TOO_LONG = 'took too long'
 
 /** How long a thread may take to end what another process computes for it. */
 const LEAVE_LIMIT_MS = 1000
@@ -94,7 +97,7 @@ export class HashThread<B extends Timed> {
   send(batch: B): void {
     this.#worker.postMessage(batch.message)
     this.#batches.push(batch)
-    if (this.#batches.length === 1) this.#watch(batch.limitMs, 'took too long')
+    if (this.#batches.length === 1) this.#watch(batch.limitMs, TOOK_TOO_LONG)
   }
 
   /** Ends the thread, also in the middle of a hash. Resolves when it is gone; its batches are the caller's. */
@@ -131,7 +134,7 @@ export class HashThread<B extends Timed> {
     const batch = this.#batches.shift()
     if (!batch || batch.message.id !== answer.id) throw new Error('hash worker answered out of turn')
     const [next] = this.#batches
-    if (next) this.#watch(next.limitMs, 'took too long')
+    if (next) this.#watch(next.limitMs, TOOK_TOO_LONG)
     if (answer.kind === 'digests') this.#events.done(batch, answer.digests, answer.ms)
     else this.#events.failed(batch, failureOf(answer))
   }
@@ -151,6 +154,6 @@ export class HashThread<B extends Timed> {
     const batches = this.#batches
     this.#batches = []
     const ended = this.#end(batches[0]).catch(() => undefined)
-    this.#events.lost(batches, { reason, ended })
+    this.#events.lost(batches, { reason, isLate: reason === TOOK_TOO_LONG, ended })
   }
 }

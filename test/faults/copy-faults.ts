@@ -193,7 +193,8 @@ const hashThreads: Fault = {
     const limits = { queueLimit: 1000, timeoutMs: 20_000, maxWaitMs: 20_000, memoryLimitBytes: 2 ** 30 }
     const pool = new HashPool({ threads: 2, timeLimitMs: 500, program, ...limits })
     const ask = async (text: string) => {
-      const hash = { kind: 'sha512-crypt', salt: Buffer.from('salt'), rounds: 5000 } as const
+      const salt = Buffer.from(text.slice(-16).padEnd(16))
+      const hash = { kind: 'sha512-crypt', salt, rounds: 5000 } as const
       const outcome = await pool.submit({ hash, password: Buffer.from(text), user: text }).outcome
       if (!('digest' in outcome)) return 'temporary'
       return outcome.digest.toString() === text ? 'right' : 'wrong'
