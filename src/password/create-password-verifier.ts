@@ -42,12 +42,13 @@ export function createPasswordVerifier(options: PasswordVerifierOptions = {}): P
   const rehash = createRehash(settings, pool)
   const commonest = new CommonestHash()
 
-  /** Asks the pool, or answers at once. */
+  /** Asks the pool, or answers at once. Calls `compared` when the two were compared in truth. */
   function compare(
     stored: string,
     comparison: Comparison,
     password: Buffer,
     context: VerifyContext,
+    compared: () => void,
   ): PasswordVerdict | Promise<PasswordVerdict> {
     if (comparison.kind === 'refused') return { verdict: comparison.verdict, reason: comparison.reason }
     const longest = comparison.kind === 'slow' ? comparison.passwordMax : undefined
@@ -55,11 +56,16 @@ export function createPasswordVerifier(options: PasswordVerifierOptions = {}): P
     if (isTooLong) return mismatch
     if (comparison.kind === 'locked') return compareNothing(password, context)
     if (comparison.kind === 'cheap') {
+      compared()
       return comparison.matches(password, context.originalUser ?? context.user) ? match : mismatch
     }
     return shared.run(stored, password, context.signal, () => {
       const { outcome, giveUp } = pool.submit({ hash: comparison.hash, password, user: context.user })
-      return { result: outcome.then(known => verdictOf(known, comparison)), giveUp }
+      const result = outcome.then(known => {
+        if ('digest' in known) compared()
+        return verdictOf(known, comparison)
+      })
+      return { result, giveUp }
     })
   }
 
@@ -69,17 +75,17 @@ export function createPasswordVerifier(options: PasswordVerifierOptions = {}): P
     if (stored === undefined) return mismatch
     // Every step of `verify`, reading the stored value too: a hash takes so little that the rest is measurable.
     const comparison = prepareComparison(stored, settings)
-    commonest.pass(comparison)
+    const compared = () => commonest.pass(stored, comparison)
     // Under a name of its own, so that it joins no verification of whoever has this value.
-    const verdict = await compare(`${stored} ${context.user}`, comparison, password, context)
+    const verdict = await compare(`${stored} ${context.user}`, comparison, password, context, compared)
     return verdict.verdict === 'unavailable' ? verdict : mismatch
   }
 
   return {
     verify(stored, password, context) {
       const comparison = prepareComparison(stored, settings)
-      commonest.note(stored, comparison)
-      return compare(stored, comparison, password.reveal(), context)
+      const compared = () => commonest.note(stored, comparison)
+      return compare(stored, comparison, password.reveal(), context, compared)
     },
     verifyNothing: async (password, context) => compareNothing(password.reveal(), context),
     ...(rehash && { rehash }),

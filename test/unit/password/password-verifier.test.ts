@@ -228,17 +228,42 @@ t.test('a hash that takes longer than its caller waits is there when he asks aga
   await verifier.close()
 })
 
+/** Another account's, whose salt is its own. */
+const storedOf = (account: number) => stored.replace('0123456789abcdef', `${account}`.padStart(16, '0'))
+
 t.test('an unknown user is hashed like most others, and is never a match', async t => {
   const { verifier, ask } = verifierOf()
   const nobody = () => verifier.verifyNothing(new Password('secret'), { user: 'nobody' })
   t.strictSame(await nobody(), { verdict: 'mismatch' })
   t.equal(verifier.stats().computed, 1, 'before anybody logged in as what Homing makes by default')
-  for (let i = 0; i < 5; i++) await ask('{PLAIN}secret', 'secret')
+  for (let i = 0; i < 5; i++) await ask(`{PLAIN}secret ${i}`, 'secret')
   t.strictSame(await nobody(), { verdict: 'mismatch' })
   t.equal(verifier.stats().computed, 1, 'where most are compared at once, at once')
-  for (let i = 0; i < 6; i++) await ask(stored, `secret ${i}`)
+  for (let i = 0; i < 6; i++) await ask(storedOf(i), 'secret')
   t.strictSame(await nobody(), { verdict: 'mismatch' })
   t.equal(verifier.stats().computed, 8)
+  await verifier.close()
+})
+
+t.test('guesses at one account do not choose what an unknown user costs', async t => {
+  const { verifier, ask } = verifierOf()
+  for (let i = 0; i < 2; i++) await ask(`{PLAIN}secret ${i}`, 'secret')
+  for (let i = 0; i < 6; i++) await ask(stored, `guess ${i}`)
+  await verifier.verifyNothing(new Password('secret'), { user: 'nobody' })
+  t.equal(verifier.stats().computed, 6, 'an unknown user is answered at once, as most are')
+  await verifier.close()
+})
+
+t.test('what was refused or given up does not choose what an unknown user costs', async t => {
+  const { verifier, ask } = verifierOf()
+  await ask('{PLAIN}secret', 'secret')
+  for (let i = 0; i < 3; i++) {
+    await ask(storedOf(i), 'x'.repeat(512))
+    const context = { user: 'anna@example.org', signal: AbortSignal.abort() }
+    await verifier.verify(storedOf(i), new Password('secret'), context)
+  }
+  await verifier.verifyNothing(new Password('secret'), { user: 'nobody' })
+  t.equal(verifier.stats().computed, 0)
   await verifier.close()
 })
 
