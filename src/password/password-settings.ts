@@ -22,7 +22,7 @@ export const passwordSettings = settings({
     '600 msecs',
   ),
   auth_hash_time_limit: time(
-    'How long one hash may take; then its thread is replaced. Earlier where 50 times as long as usual is less',
+    'How long one hash may take; then its thread is replaced, and the same stored password is an internal failure at once, for 10 secs and each time twice as long, up to 10 mins. Earlier where 50 times as long as usual is less',
     '4 secs',
   ),
   auth_hash_queue_limit: wholeNumber('How many passwords may wait for a thread', 1024, {
