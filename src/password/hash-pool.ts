@@ -54,6 +54,8 @@ const PARTNER_SCAN = 16
 /** A thread hangs that takes so many times what was expected, and so long at least: others may need the cores. */
 const HANGS_AFTER = 50
 const LEAST_LIMIT_MS = 2000
+/** What is expected to take so long may itself be why a thread takes too long. */
+const DEAR_MS = LEAST_LIMIT_MS / HANGS_AFTER
 const HEAT_MS = 80
 const START_LIMIT_MS = 15_000
 const RESTART_PAUSE_MS = 250
@@ -283,16 +285,18 @@ export class HashPool {
   }
 
   /**
-   * Tries once more what the thread was computing, unless it took too long: that it would again. Of several that shared a
-   * pass one may be to blame, so they are tried alone. What was only sent ahead to the thread has lost nothing.
+   * Tries once more what the thread was computing, unless it took too long and is dear: that it would again. Where it should
+   * have been quick the machine may have stood still; of several that shared a pass one may be to blame, so they are tried
+   * alone. What was only sent ahead to the thread has lost nothing.
    */
   #lost(thread: Thread, batches: readonly Batch[], { reason, isLate, ended }: Loss): void {
     this.#threads.delete(thread)
     this.#counters.threadsLost++
     const [current, ...ahead] = batches
     for (const task of ahead.flatMap(batch => batch.tasks).reverse()) this.#again(task)
-    const isToBlame = isLate && current?.tasks.length === 1
+    const isAlone = current?.tasks.length === 1
     for (const task of current?.tasks ?? []) {
+      const isToBlame = isLate && isAlone && (task.attempts > 0 || task.estimateMs >= DEAR_MS)
       task.attempts++
       if (isToBlame) this.#tooSlow.note(task.request.hash, workOfTask(task))
       if (!isToBlame && task.attempts < ATTEMPTS) this.#again(task)
