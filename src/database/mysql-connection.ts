@@ -24,6 +24,13 @@ export interface MysqlConnection {
   end(): Promise<void>
 }
 
+/**
+ * A server may be set to give few rows unless told otherwise (SET GLOBAL, init_connect), and a row that is left out would
+ * be a user unknown. Once per connection; `default` would mean the server's own setting.
+ */
+const everyRow = 'set session sql_select_limit = 18446744073709551615'
+const UNKNOWN_VARIABLE = 1193
+
 const STATEMENTS_PER_CONNECTION = 200
 const GOODBYE_MS = 200
 
@@ -36,6 +43,7 @@ export async function connectMysql(
   options: MysqlConnectionOptions,
   onLost: (cause: unknown) => void,
 ): Promise<MysqlConnection> {
+  const deadline = performance.now() + options.connectTimeoutMs
   const raw = mysql.createConnection({
     ...host,
     user: options.user,
@@ -69,11 +77,29 @@ export async function connectMysql(
   })
   raw.on('error', lose)
   raw.on('end', () => lose(lost('the server closed the connection')))
+  await askForEveryRow(raw, Math.max(1, deadline - performance.now()), lose).catch(cause => {
+    destroy()
+    throw cause
+  })
   return {
     destroy,
     query: (sql, parameters, callback) => ask(raw, sql, parameters, options.queryTimeoutMs, lose, callback),
     end: () => sayGoodbye(raw, state, destroy),
   }
+}
+
+/** Rejects when the server does not do it, unless it knows no such limit. */
+function askForEveryRow(
+  raw: RawConnection,
+  timeoutMs: number,
+  lose: (cause: unknown) => void,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    ask(raw, everyRow, [], timeoutMs, lose, error => {
+      if (error && (error as { errno?: unknown }).errno !== UNKNOWN_VARIABLE) reject(error)
+      else resolve()
+    })
+  })
 }
 
 /** The parts of mysql2's connection that its types leave out. */

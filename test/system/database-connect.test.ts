@@ -1,7 +1,7 @@
 // Ways to reach a MariaDB, and what is said when it will not have us.
 
 import t from 'tap'
-import { openFor } from '../conformance/database/test-database.js'
+import { collect, lower, openFor } from '../conformance/database/test-database.js'
 import { startOwnMariadb, whyNoMariadb } from './mariadb-server.js'
 
 const reason = process.env.HOMING_TEST_MYSQL_URL ? undefined : whyNoMariadb()
@@ -66,3 +66,39 @@ t.test('a database is reached by the ways that its URL can say', reason ? { skip
     t.notMatch(answer.found === 'error' && answer.cause.message, /wrong-password|homing-test|anna/)
   }
 })
+
+t.test(
+  'a server that gives few rows unless told otherwise leaves no user out',
+  reason ? { skip: reason } : {},
+  async t => {
+    const server = await startOwnMariadb()
+    t.teardown(() => server.close())
+    await server.createDatabase('mail')
+    const names = ['anna', 'bob', 'eve', 'Zoe']
+    await server.execute(
+      `create table users (name varchar(100) character set utf8mb4 collate utf8mb4_bin primary key, number integer);
+       insert into users values ${names.map((name, number) => `('${name}', ${number})`)};
+       create user reader@'%' identified by 'r'; grant select on mail.* to reader@'%'`,
+      'mail',
+    )
+    const url = `mysql://reader:r@127.0.0.1:${server.port}/mail`
+    for (const setting of [
+      'set global sql_select_limit = 1',
+      "set global sql_select_limit = default; set global init_connect = 'set sql_select_limit = 1'",
+    ]) {
+      await server.execute(setting)
+      const table = openFor(t, url).accountTable({
+        table: 'users',
+        columns: { user: 'name', number: 'number' },
+        normalise: lower,
+      })
+      const found = await Promise.all(names.map(name => table.find(lower(name))))
+      t.same(
+        found.map(answer => answer.found),
+        ['one', 'one', 'one', 'one'],
+        setting,
+      )
+      t.same(await collect(table.list('*')), names.map(lower))
+    }
+  },
+)
