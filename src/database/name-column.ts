@@ -29,6 +29,8 @@ export interface NameColumns {
 interface Collation {
   readonly charset: string | null
   readonly collation: string | null
+  /** Takes every capital from A to Z for its small letter, wherever it stands. */
+  readonly foldsCase: boolean
 }
 
 /** The table as it is searched for names. */
@@ -44,7 +46,7 @@ export async function lookUpNameColumns(
   columns: { readonly user: string; readonly domain?: string },
 ): Promise<NameColumns> {
   const isMysql = database.dialect === 'mysql'
-  const collations = isMysql ? await lookUpCollations(database, table) : new Map()
+  const collations = isMysql ? await lookUpCollations(database, table, columns) : new Map()
   const column = (name: string) => nameColumn(database.dialect, name, collations.get(name.toLowerCase()))
   const user = column(columns.user)
   const index = isMysql && !user.readsWholeTable ? await lookUpNameIndex(database, table, columns) : undefined
@@ -55,26 +57,64 @@ export async function lookUpNameColumns(
   }
 }
 
-async function lookUpCollations(database: SqlDatabase, table: string): Promise<Map<string, Collation>> {
+async function lookUpCollations(
+  database: SqlDatabase,
+  table: string,
+  columns: { readonly user: string; readonly domain?: string },
+): Promise<Map<string, Collation>> {
   const { schema, name } = tableParts(table)
+  const wanted = [columns.user, columns.domain ?? columns.user]
   const query = sql<{ name: string; charset: string | null; collation: string | null }>`
     select column_name as name, character_set_name as charset, collation_name as collation
     from information_schema.columns
-    where table_schema = ${schema === undefined ? sql`database()` : schema} and table_name = ${name}`
+    where table_schema = ${schema === undefined ? sql`database()` : schema} and table_name = ${name}
+      and column_name in (${sql.join(wanted)})`
   const rows = await database.read(`columns of ${table}`, query.compile(database.builder))
-  return new Map(rows.map(row => [row.name.toLowerCase(), row]))
+  const collations = rows.map(async row => {
+    const foldsCase = await doesFoldCase(database, row.charset, row.collation)
+    return [row.name.toLowerCase(), { ...row, foldsCase }] as const
+  })
+  return new Map(await Promise.all(collations))
+}
+
+/** Every two letters beside each other: Czech sorts ch, and Danish aa, as one, and takes cH and aA for two. */
+function pairs(first: (letter: string) => string, second: (letter: string) => string): string {
+  const letters = [...'abcdefghijklmnopqrstuvwxyz']
+  return letters.flatMap(one => letters.map(other => first(one) + second(other))).join(',')
+}
+
+const asIs = (letter: string) => letter
+const capital = (letter: string) => letter.toUpperCase()
+const smallPairs = pairs(asIs, asIs)
+const capitalPairs = [pairs(capital, asIs), pairs(asIs, capital), pairs(capital, capital)]
+
+/**
+ * Asked of the server, whose names for collations tell little: cp866_general_ci takes J and j for two, latin7_general_ci T
+ * and t, and Turkish ones I and i.
+ */
+async function doesFoldCase(
+  database: SqlDatabase,
+  charset: string | null,
+  collation: string | null,
+): Promise<boolean> {
+  if (charset === null || collation === null) return false
+  const of = (text: string) =>
+    sql`convert(${text} using ${sql.raw(word(charset))}) collate ${sql.raw(word(collation))}`
+  const equal = capitalPairs.map(spelling => sql`${of(smallPairs)} = ${of(spelling)}`)
+  const query = sql<{ folds: unknown }>`select ${sql.join(equal, sql` and `)} as folds`
+  const [answer] = await database.read(`letters in ${collation}`, query.compile(database.builder))
+  return Number(answer?.folds) === 1
 }
 
 function nameColumn(dialect: Dialect, name: string, found: Collation | undefined): NameColumn {
   const column = sql.id(name)
   if (dialect === 'sqlite') return plain(sql`${column} collate nocase`, name => sql`${name}`)
   if (!found) return plain(column, name => sql`${name}`) // the query itself will say what is wrong
-  const { charset, collation } = found
-  if (charset === null || collation === null) {
-    return folded(sql`convert(${column} using utf8mb4)`, name => sql`${name}`)
-  }
-  const inCharset = inCharsetOf(charset, collation)
-  return /_(bin|cs)$/.test(collation) ? folded(column, inCharset) : plain(column, inCharset)
+  const { charset, collation, foldsCase } = found
+  if (charset !== null && collation !== null && foldsCase)
+    return plain(column, inCharsetOf(charset, collation))
+  // Not lower() in the column's own collation: to a Turkish one the small letter of I is none that we know.
+  return folded(sql`convert(${column} using utf8mb4)`, name => sql`${name}`)
 }
 
 /**

@@ -44,7 +44,7 @@ export function openAccountTable(
     if (nameColumns.user.readsWholeTable && !hasWarned) {
       hasWarned = true
       warn(
-        `${database.name}: ${options.table}.${user} compares letter by letter (a binary or case-sensitive collation): ` +
+        `${database.name}: ${options.table}.${user} compares letter by letter (a collation that is binary, case-sensitive or takes some capitals for other letters): ` +
           'each lookup reads the whole table; a case-insensitive collation (utf8mb4_general_ci) would use the index',
       )
     }

@@ -73,6 +73,41 @@ for (const { definition, warns } of definitions) {
   })
 }
 
+const languages = [
+  ...['turkish', 'czech', 'danish', 'lithuanian', 'slovak', 'spanish2', 'croatian'].map(
+    language => `utf8mb4 collate utf8mb4_${language}_ci`,
+  ),
+  ...['latin5', 'cp866', 'latin7', 'latin5 collate latin5_bin', 'utf16 collate utf16_turkish_ci'],
+]
+
+for (const language of languages) {
+  t.test(`${language}: a name is found in whatever capitals it is stored`, options, async t => {
+    if (!server) throw new Error('no server')
+    const name = `homing_collations_${process.pid}_${++count}`
+    const url = await server.createDatabase(name)
+    const stored = ['cHris', 'isaAk', 'INFO', 'niLLs', 'Jan', 'TOM', 'anJa', 'iljA', 'ljILJana']
+    const domain = 'CHaaLLs.INFO'
+    await server.execute(
+      `create table names (name varchar(100) character set ${language}, domain varchar(100) character set ${language}, primary key (name, domain));
+       insert into names values ${stored.map(name => `('${name}', '${domain}')`).join(', ')}`,
+      name,
+    )
+    const table = openFor(t, url).accountTable({
+      table: 'names',
+      columns: { user: 'name', domain: 'domain' },
+      normalise: lower,
+    })
+    const users = stored.map(name => lower(`${name}@${domain}`))
+    const found = await Promise.all(users.map(user => table.find(user)))
+    t.same(
+      found.map(answer => answer.found),
+      stored.map(() => 'one'),
+    )
+    t.same((await collect(table.list('*'))).sort(), users.toSorted())
+    t.same(await collect(table.list('chris@*')), [lower(`chris@${domain}`)])
+  })
+}
+
 t.test('a case-insensitive lookup uses the key, whatever its character set', options, async t => {
   if (!server) throw new Error('no server')
   const name = `homing_collations_${process.pid}_${++count}`
