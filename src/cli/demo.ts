@@ -1,9 +1,9 @@
 // The guide's example users, with passwords that work, and how to try them.
 
-import { withoutPassword } from '../config/url-password.js'
 import type { AccountFields, AccountTableName } from '../database/accounts.js'
 import type { Database } from '../database/open-database.js'
 import { Password } from '../model/password.js'
+import { withoutPassword } from '../model/url-password.js'
 import { createUsernameRules, type UsernameRules, type UsernameSettings } from '../model/username.js'
 import { CommandError } from './command.js'
 import { exitCode } from './exit-code.js'

@@ -1,7 +1,7 @@
 import closeWithGrace from 'close-with-grace'
 import type { HomingConfig } from '../config/program-schema.js'
-import { withoutPassword } from '../config/url-password.js'
 import { ConfigError } from '../model/config-error.js'
+import { withoutPassword } from '../model/url-password.js'
 import type { Service } from '../service.js'
 import { type Call, type Command, CommandError } from './command.js'
 import { addDemoUsers, demoGuide, refuseDemoElsewhere } from './demo.js'

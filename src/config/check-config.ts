@@ -1,5 +1,6 @@
 // What each setting cannot know by itself: mistakes and dangers that lie between settings. Opens nothing.
 
+import { holdsPassword } from '../model/url-password.js'
 import { doors } from '../protocols/http/doors.js'
 import { findChainFaults } from './check-chain.js'
 import { findDatabaseFaults } from './check-databases.js'
@@ -11,7 +12,6 @@ import type { ConfigProblem } from './config-problem.js'
 import { isLoopback, parseListenAddress } from './listen-address.js'
 import { type PlacedSetting, placedSettings } from './placed-setting.js'
 import { FLAG } from './setting-sources.js'
-import { holdsPassword } from './url-password.js'
 
 export interface Findings {
   /** With these the service does not start. */

@@ -4,6 +4,7 @@ import { stringify } from 'smol-toml'
 import type { TObject, TSchema } from 'typebox'
 import { declarationOf, type SettingDeclaration, text } from '../model/setting.js'
 import { formatTimeInterval } from '../model/time-interval.js'
+import { holdsPassword, withoutPassword } from '../model/url-password.js'
 import { formatByteSize } from './byte-size.js'
 import { passdbSettings, userdbSettings } from './chain-settings.js'
 import type { Config, ConfigSchema } from './config.js'
@@ -12,7 +13,6 @@ import type { ChainLink, DriverTable } from './read-chain.js'
 import { HIDDEN, type SettingOrigin } from './read-settings.js'
 import { readValue } from './read-value.js'
 import { PRESET } from './setting-sources.js'
-import { holdsPassword, withoutPassword } from './url-password.js'
 
 export interface DumpOptions {
   /** Only what differs from the defaults, like `doveconf -n`. */

@@ -2,6 +2,7 @@
 
 import { resolve } from 'node:path'
 import { ConfigError } from '../model/config-error.js'
+import { withoutPassword } from '../model/url-password.js'
 
 /** One way to reach a server. */
 export type DatabaseHost = { readonly host: string; readonly port: number } | { readonly socketPath: string }
@@ -39,9 +40,9 @@ export function parseDatabaseUrl(url: string): DatabaseLocation {
   )
 }
 
-/** The URL as it may be shown: the password replaced, also in a URL that is wrong. */
+/** The URL as it may be shown: the password replaced, also in a URL that is wrong, and with it what may be one. */
 export function redactDatabaseUrl(url: string): string {
-  return url.replace(/^([a-z]+:\/\/[^:@/?]*):.*@/is, '$1:***@')
+  return withoutPassword(url, '***')
 }
 
 function parseSqlite(url: string, path: string): DatabaseLocation {
@@ -101,8 +102,13 @@ const HOST = /^(?:\[([0-9A-Fa-f:.%a-z]+)\]|([^[\]:\s]+))(?::(\d+))?$/
 
 function parseHost(text: string, complain: (problem: string) => ConfigError): DatabaseHost {
   const parts = HOST.exec(text.trim())
-  if (!parts) throw complain(`"${text}" is no host (name, name:port, IPv4 or [IPv6]:port)`)
+  if (!parts) throw complain(`"${shownHost(text)}" is no host (name, name:port, IPv4 or [IPv6]:port)`)
   const port = parts[3] === undefined ? MYSQL_PORT : Number(parts[3])
   if (port < 1 || port > 65535) throw complain(`port ${parts[3]} is not between 1 and 65535`)
   return { host: parts[1] ?? parts[2] ?? '', port }
+}
+
+/** Whoever forgets the host has a password where a port would stand. */
+function shownHost(text: string): string {
+  return /^[\d.a-f]*:[\d.a-f]*:[\d.a-f:]*$/i.test(text) ? text : text.replace(/:.*/s, ':…')
 }
