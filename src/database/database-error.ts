@@ -148,6 +148,14 @@ export function isServerUnfit(error: unknown): boolean {
   return typeof errno === 'number' && unfit.has(errno)
 }
 
+const tooMany = new Set([1040, 1203, 1226])
+
+/** The server, which is well, lets nobody else in: its own limit (1040), or the account's (1203, 1226). */
+export function isTooManyConnections(error: unknown): boolean {
+  const { errno } = (error ?? {}) as DriverError
+  return typeof errno === 'number' && tooMany.has(errno)
+}
+
 const duplicate = new Set(['ER_DUP_ENTRY', 'SQLITE_CONSTRAINT_PRIMARYKEY', 'SQLITE_CONSTRAINT_UNIQUE'])
 
 /** A row with this key is there already. */

@@ -7,17 +7,24 @@ export interface HostState {
   /** Place in the URL; lower is preferred. */
   readonly rank: number
   readonly name: string
+  /** Answers, as far as is known: connections to it may be used. */
   isUp: boolean
-  /** Why it was down the last time. */
+  /** Lets no further connection in, for whatever reason. Those it has let in work on. */
+  isFull: boolean
+  /** Why it was down or full the last time. */
   cause: unknown
 }
 
 export interface MysqlHosts {
   readonly all: readonly HostState[]
-  /** The host to use now, the most preferred that is up and not to be avoided; undefined when none is up. */
+  /** The hosts that are up, full ones too, the most preferred first; those to be avoided come last. */
+  up(): readonly HostState[]
+  /** The first of them that lets connections in. */
   best(): HostState | undefined
   /** The host just failed. It is not used until a probe succeeded; the first one starts now. */
   failed(host: HostState, cause: unknown): void
+  /** The host lets no further connection in while others to it work: it is full until a probe gets in. */
+  filled(host: HostState, cause: unknown): void
   /**
    * Resolves when a host is up again; rejects when all were just found down. Who asks at the same moment waits for
    * the same probes, and within PROBE_PAUSE_MS of a failure nobody waits at all.
@@ -26,7 +33,10 @@ export interface MysqlHosts {
   close(): void
 }
 
-/** Between the background probes of a host that is down. */
+/** What a probe found, unless it rejects: a host that is full answers on connections that it let in before. */
+export type ProbeResult = 'up' | 'full'
+
+/** Between the background probes of a host that is down or full. */
 const PROBE_INTERVAL_MS = 1000
 /** A host that refused so recently is not bothered again by who just came. */
 const PROBE_PAUSE_MS = 100
@@ -40,7 +50,7 @@ interface ProbedHost extends HostState {
 /** `isAvoided`: another host that is up comes first, whatever the order. `probe` resolves when the host answers a query, and rejects within the connect deadline when it does not. */
 export function createMysqlHosts(
   addresses: readonly DatabaseHost[],
-  probe: (host: HostState) => Promise<void>,
+  probe: (host: HostState) => Promise<ProbeResult>,
   isAvoided: (rank: number) => boolean = () => false,
 ): MysqlHosts {
   let closed = false
@@ -49,14 +59,15 @@ export function createMysqlHosts(
     rank,
     name: hostName(address),
     isUp: true,
+    isFull: false,
     failedAt: 0,
     cause: undefined,
     probe: undefined,
     timer: undefined,
   }))
 
-  const markDown = (host: ProbedHost, cause: unknown) => {
-    host.isUp = false
+  const mark = (host: ProbedHost, is: { isUp: boolean; isFull: boolean }, cause = host.cause) => {
+    Object.assign(host, is)
     host.failedAt = performance.now()
     host.cause = cause
   }
@@ -67,15 +78,16 @@ export function createMysqlHosts(
     host.timer.unref()
   }
   const probeNow = (host: ProbedHost): Promise<void> => {
-    if (host.isUp) return Promise.resolve()
+    if (host.isUp && !host.isFull) return Promise.resolve()
     host.probe ??= probe(host)
       .then(
-        () => {
-          host.isUp = true
-          clearTimeout(host.timer)
+        found => {
+          mark(host, { isUp: true, isFull: found === 'full' })
+          if (found === 'full') probeLater(host)
+          else clearTimeout(host.timer)
         },
         cause => {
-          markDown(host, cause)
+          mark(host, isDown, cause)
           probeLater(host)
           throw cause
         },
@@ -90,14 +102,27 @@ export function createMysqlHosts(
       ? Promise.reject(host.cause)
       : probeNow(host)
 
+  const up = () => {
+    const answering = all.filter(host => host.isUp)
+    const isLast = ({ rank }: HostState) => Number(answering.length > 1 && isAvoided(rank))
+    return answering.sort((a, b) => isLast(a) - isLast(b))
+  }
+
   return {
     all,
-    best: () => all.find(host => host.isUp && !isAvoided(host.rank)) ?? all.find(host => host.isUp),
+    up,
+    best: () => up().find(host => !host.isFull),
     failed: (host, cause) => {
       const probed = all[host.rank]
       if (!probed?.isUp || closed) return
-      markDown(probed, cause)
+      mark(probed, isDown, cause)
       probeNow(probed).catch(() => {})
+    },
+    filled: (host, cause) => {
+      const probed = all[host.rank]
+      if (!probed?.isUp || probed.isFull || closed) return
+      mark(probed, { isUp: true, isFull: true }, cause)
+      probeLater(probed)
     },
     untilOneIsUp: () =>
       Promise.any(all.map(probeUnlessJustFailed)).catch((failures: AggregateError) => {
@@ -109,6 +134,8 @@ export function createMysqlHosts(
     },
   }
 }
+
+const isDown = { isUp: false, isFull: false }
 
 function hostName(address: DatabaseHost): string {
   if ('socketPath' in address) return address.socketPath

@@ -1,9 +1,9 @@
 // Connections to the hosts of one database: few, used by many, and never more than the limit.
 
-import { errorCode } from './database-error.js'
+import { errorCode, isTooManyConnections } from './database-error.js'
 import type { DatabaseHost } from './database-url.js'
 import type { MysqlConnection } from './mysql-connection.js'
-import { createMysqlHosts, type HostState } from './mysql-hosts.js'
+import { createMysqlHosts, type HostState, type ProbeResult } from './mysql-hosts.js'
 import type { HostFigures, PoolFigures } from './sql-database.js'
 
 export interface MysqlPoolOptions {
@@ -36,7 +36,10 @@ export interface LentConnection {
 }
 
 export interface MysqlPool {
-  /** A connection to the most preferred host that is up. Rejects when all are down or all connections stay in use. */
+  /**
+   * A connection to the most preferred host that is up. Where no further one gets in, those that work are shared.
+   * Rejects when all hosts are down or all connections stay in use.
+   */
   acquire(): Promise<LentConnection>
   /** How many connections exist or are being made. */
   readonly openCount: number
@@ -61,6 +64,8 @@ export function createMysqlPool(options: MysqlPoolOptions): MysqlPool {
   const idle: Pooled[] = []
   const lentOut = new Set<Pooled>()
   const waiters: Waiter[] = []
+  /** How many connections are being made to each host, by its rank. */
+  const making = options.hosts.map(() => 0)
   let open = 0
   let closed = false
   let allReturned: (() => void) | undefined
@@ -71,33 +76,53 @@ export function createMysqlPool(options: MysqlPoolOptions): MysqlPool {
 
   async function acquire(): Promise<LentConnection> {
     if (closed) throw failure('HOMING_DATABASE_CLOSED', 'the database is closed')
-    const best = hosts.best()
-    const index = idle.findLastIndex(pooled => pooled.host === best)
-    const ready = index < 0 ? undefined : idle.splice(index, 1)[0]
+    const ready = takeIdle()
     if (ready) return lend(ready)
+    return lend(isToOpen() ? await openOne() : await nextReturned())
+  }
+
+  /** One of the most preferred host's; the next host's only where the one before would let no further connection in. */
+  function takeIdle(): Pooled | undefined {
+    for (const host of hosts.up()) {
+      const ready = takeIdleOf(host)
+      if (ready || !host.isFull) return ready
+    }
+    return undefined
+  }
+
+  function takeIdleOf(host: HostState): Pooled | undefined {
+    const index = idle.findLastIndex(pooled => pooled.host === host)
+    return index < 0 ? undefined : idle.splice(index, 1)[0]
+  }
+
+  /** Whether there is room for a further connection, and no reason to wait for one that works instead. */
+  function isToOpen(): boolean {
+    const best = hosts.best()
+    if (!best && isAnyShared()) return false
     if (open >= options.size) closeWorst(best)
-    return lend(open < options.size ? await openOne() : await nextReturned())
+    return open < options.size
+  }
+
+  /** Whether a host that is full has let us in: sooner or later somebody gives that connection back. */
+  function isAnyShared(): boolean {
+    return hosts.up().some(host => host.isFull && isHeld(host))
+  }
+
+  function isHeld(host: HostState): boolean {
+    const isOfHost = (pooled: Pooled) => pooled.host === host
+    return (making[host.rank] ?? 0) > 0 || idle.some(isOfHost) || [...lentOut].some(isOfHost)
   }
 
   /** Tries the hosts in order. Each one is given the connect deadline, so that a hanging one does not hide the next. */
   async function openOne(): Promise<Pooled> {
     open++
     try {
-      if (!hosts.best()) await hosts.untilOneIsUp()
-      let failed: unknown
-      for (let tries = 0; tries < hosts.all.length; tries++) {
-        const host = hosts.best()
-        if (!host) break
-        try {
-          return await connectTo(host)
-        } catch (cause) {
-          failed = cause
-          hosts.failed(host, cause)
-        }
-      }
-      throw failed ?? failure('HOMING_DATABASE_HOST_DOWN', 'no host is up')
+      return await connectToBest()
     } catch (cause) {
       open--
+      const ready = takeIdle()
+      if (ready) return ready
+      if (!closed && isAnyShared()) return nextReturned()
       // Who waits for a connection would only learn the same, later.
       for (const waiter of waiters.splice(0)) waiter.refuse(cause)
       if (open === 0) allReturned?.()
@@ -105,7 +130,36 @@ export function createMysqlPool(options: MysqlPoolOptions): MysqlPool {
     }
   }
 
-  async function connectTo(host: HostState, isCounted = true): Promise<Pooled> {
+  async function connectToBest(): Promise<Pooled> {
+    if (!hosts.best() && !isAnyShared()) await hosts.untilOneIsUp()
+    let failed: unknown
+    for (let tries = 0; tries < hosts.all.length; tries++) {
+      const host = hosts.best()
+      if (!host) break
+      try {
+        return await connectTo(host)
+      } catch (cause) {
+        failed = cause
+        // While others to it work, a connection that is refused says nothing about them. Should they not work
+        // either, whoever uses one finds out.
+        if (isHeld(host)) hosts.filled(host, cause)
+        else hosts.failed(host, cause)
+      }
+    }
+    throw failed ?? failure('HOMING_DATABASE_HOST_DOWN', 'no host is up')
+  }
+
+  async function connectTo(host: HostState): Promise<Pooled> {
+    const { rank } = host
+    making[rank] = (making[rank] ?? 0) + 1
+    try {
+      return await connect(host, true)
+    } finally {
+      making[rank] = (making[rank] ?? 0) - 1
+    }
+  }
+
+  async function connect(host: HostState, isCounted: boolean): Promise<Pooled> {
     const state: { pooled?: Pooled; lostWith?: { cause: unknown } } = {}
     const connection = await options.connect(host.address, cause => {
       state.lostWith = { cause }
@@ -116,20 +170,56 @@ export function createMysqlPool(options: MysqlPoolOptions): MysqlPool {
     return state.pooled
   }
 
-  /** A host that was down: up again once it has answered a query. The connection that showed it is kept. */
-  async function probe(host: HostState): Promise<void> {
+  /** A host that was down or full: up again once it has let us in and answered. What came before then is not trusted. */
+  async function probe(host: HostState): Promise<ProbeResult> {
+    try {
+      const pooled = await connectAndAsk(host)
+      if (!host.isUp) dropIdle(other => other.host === host)
+      join(pooled)
+      return 'up'
+    } catch (cause) {
+      if (!(await worksOn(host, cause))) {
+        dropIdle(other => other.host === host)
+        throw cause
+      }
+      host.cause = cause
+      return 'full'
+    }
+  }
+
+  async function connectAndAsk(host: HostState): Promise<Pooled> {
     const deadline = performance.now() + options.connectTimeoutMs
-    const pooled = await connectTo(host, false)
+    const pooled = await connect(host, false)
     try {
       await passes(options.probe, pooled.connection, Math.max(1, deadline - performance.now()))
+      return pooled
     } catch (cause) {
       pooled.connection.destroy()
       throw cause
     }
-    if (closed || open >= options.size) return pooled.connection.end()
+  }
+
+  /** The connection that showed that a host is up is kept. */
+  function join(pooled: Pooled): void {
+    if (closed || open >= options.size) return void pooled.connection.end()
     open++
     pooled.isCounted = true
     giveBack(pooled)
+  }
+
+  /** Whether connections to a host that did not let a probe in may be used: one that was down has to show it. */
+  async function worksOn(host: HostState, cause: unknown): Promise<boolean> {
+    if (host.isUp) return isHeld(host)
+    const pooled = isTooManyConnections(cause) ? takeIdleOf(host) : undefined
+    if (!pooled) return false
+    try {
+      await passes(options.probe, pooled.connection, options.connectTimeoutMs)
+    } catch {
+      void drop(pooled)
+      return false
+    }
+    giveBack(pooled)
+    return true
   }
 
   function nextReturned(): Promise<Pooled> {
@@ -149,12 +239,14 @@ export function createMysqlPool(options: MysqlPoolOptions): MysqlPool {
           reject(cause)
         },
       }
-      const timer = setTimeout(
-        () => waiter.refuse(failure('HOMING_DATABASE_BUSY', `all ${options.size} connections stayed in use`)),
-        options.acquireTimeoutMs,
-      )
+      const timer = setTimeout(() => waiter.refuse(whyNone()), options.acquireTimeoutMs)
       waiters.push(waiter)
     })
+  }
+
+  function whyNone(): unknown {
+    const full = hosts.best() ? undefined : hosts.up().find(host => host.isFull)
+    return full?.cause ?? failure('HOMING_DATABASE_BUSY', `all ${options.size} connections stayed in use`)
   }
 
   function lend(pooled: Pooled): LentConnection {
@@ -195,10 +287,7 @@ export function createMysqlPool(options: MysqlPoolOptions): MysqlPool {
     pooled.isCounted = false
     const index = idle.indexOf(pooled)
     if (index >= 0) idle.splice(index, 1)
-    else {
-      hosts.failed(pooled.host, cause)
-      dropIdle(other => other.host === pooled.host)
-    }
+    else hosts.failed(pooled.host, cause)
     gone()
   }
 
@@ -225,13 +314,14 @@ export function createMysqlPool(options: MysqlPoolOptions): MysqlPool {
   function gone(): void {
     open--
     if (closed && open === 0) allReturned?.()
-    if (closed || waiters.length === 0 || open >= options.size) return
+    if (closed || waiters.length === 0 || !isToOpen()) return
     openOne().then(giveBack, () => {})
   }
 
   function closeIdle(): void {
     const oldest = performance.now() - options.idleTimeoutMs
-    dropIdle(pooled => pooled.idleSince < oldest)
+    // A host that is full would not let us in again.
+    dropIdle(pooled => pooled.idleSince < oldest && !pooled.host.isFull)
   }
 
   return {

@@ -264,6 +264,23 @@ t.test('connections that the server closed while idle cost nobody an error', opt
   t.equal((await ask(other)).answer, 'first')
 })
 
+t.test('who gets no further connection shares those that work', options, async t => {
+  const [server] = await freshServers(t)
+  await server.execute(
+    `create table real_users like proxy_users; insert into real_users values ('anna', 'x');
+     create view slow_users as select username, host from real_users where sleep(0.03) = 0;
+     create or replace user few@'%' identified by 'f' with max_user_connections 2; grant select on mail.* to few@'%'`,
+    'mail',
+  )
+  const url = `mysql://few:f@127.0.0.1:${server.port}/mail`
+  const slow = openFor(t, url).accountTable({ ...proxyTable, table: 'slow_users' })
+  const answers = Array.from({ length: 60 }, async (_, i) => {
+    await sleep(i * 5)
+    return describe(await slow.find(i % 2 ? 'anna' : `nobody${i}`))
+  })
+  t.same(new Set(await Promise.all(answers)), new Set(['none', 'x']))
+})
+
 t.test('idle connections are closed', options, async t => {
   const [server] = await freshServers(t)
   const table = tableOf(t, [server], { database_idle_timeout: 200 })
