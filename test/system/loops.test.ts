@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { createAuthority } from './certificates.js'
+import { localPassdb, proxiedUsers } from './chain-blocks.js'
 import { mailUser, startDovecot } from './dovecot.js'
 import { startHoming } from './homing.js'
 import { imapAnswer, imapAppend, imapLogin } from './mail-clients.js'
@@ -20,18 +21,7 @@ table = "proxy_users"
 username_filter = ["maybe*"]
 proxy_maybe = true
 result_failure = "return-fail"
-
-[[passdb]]
-name = "proxy"
-driver = "sql"
-table = "proxy_users"
-result_failure = "continue"
-
-[[passdb]]
-name = "local"
-driver = "sql"
-table = "local_users"
-`
+${proxiedUsers}${localPassdb}`
 
 for (const major of ['2.3', '2.4'] as const) {
   t.test(`Dovecot ${major}`, async t => {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { createAuthority } from './certificates.js'
+import { localPassdb, mastersFirst, proxiedUsers } from './chain-blocks.js'
 import { mailUser, startDovecot } from './dovecot.js'
 import { startHoming } from './homing.js'
 import { findDovecot, needs } from './parts.js'
@@ -12,28 +13,7 @@ import { findDovecot, needs } from './parts.js'
 const PASSWORD = 'of the user'
 const MASTER_PASSWORD = 'of the master'
 
-const withMasters = `
-auth_master_user_separator = "*"
-
-[[passdb]]
-name = "masters"
-driver = "sql"
-table = "master_users"
-master = true
-result_success = "continue"
-result_failure = "return-fail"
-
-[[passdb]]
-name = "proxy"
-driver = "sql"
-table = "proxy_users"
-result_failure = "continue"
-
-[[passdb]]
-name = "local"
-driver = "sql"
-table = "local_users"
-`
+const withMasters = `auth_master_user_separator = "*"\n${mastersFirst}${proxiedUsers}${localPassdb}`
 
 /** Dovecot's default, and the separator. */
 const site = 'auth_username_chars = abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567890.-_@*\n'

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'libsql'
 import t, { type Test } from 'tap'
 import { createAuthority } from './certificates.js'
+import { localUsers, mastersFirst, proxiedUsers } from './chain-blocks.js'
 import { mailUser, type RunningDovecot, startDovecot } from './dovecot.js'
 import { type LocalUser, type ProxyUser, type RunningHoming, sqliteFile, startHoming } from './homing.js'
 import { LineClient } from './line-client.js'
@@ -18,34 +19,6 @@ type Major = '2.3' | '2.4'
 const REFUSED = 'NO [AUTHENTICATIONFAILED] Authentication failed.'
 const UNAVAILABLE = /^NO \[UNAVAILABLE\]/
 const SECRET = 'of the proxy alone'
-
-const mastersFirst = `
-[[passdb]]
-name = "masters"
-driver = "sql"
-table = "master_users"
-master = true
-result_success = "continue"
-result_failure = "return-fail"
-`
-const proxied = `
-[[passdb]]
-name = "proxy"
-driver = "sql"
-table = "proxy_users"
-result_failure = "continue"
-`
-const local = `
-[[passdb]]
-name = "local"
-driver = "sql"
-table = "local_users"
-
-[[userdb]]
-name = "local"
-driver = "sql"
-table = "local_users"
-`
 
 interface Site {
   readonly proxy: RunningDovecot
@@ -89,13 +62,13 @@ async function startSite(t: Test, proxyMajor: Major, backendMajor: Major): Promi
     t.teardown(() => dovecot.stop())
     return dovecot
   }
-  const backendHoming = await startHoming({ config: mastersFirst + local })
+  const backendHoming = await startHoming({ config: mastersFirst + localUsers })
   t.teardown(() => backendHoming.close())
   const backend = await start(backendMajor, 'backend', backendHoming, 'login_trusted_networks = 127.0.0.1\n')
   const databaseFile = join(folder, 'proxy.db')
   const homing = await startHoming({
     database: sqliteFile(databaseFile),
-    config: mastersFirst + proxied + local,
+    config: mastersFirst + proxiedUsers + localUsers,
   })
   t.teardown(() => homing.close())
   const proxy = await start(proxyMajor, 'proxy', homing)

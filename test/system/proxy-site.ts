@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { type Certificate, type CertificateAuthority, createAuthority } from './certificates.js'
+import { localUsers } from './chain-blocks.js'
 import type { Door } from './doors.js'
 import { mailUser, type RunningDovecot, startDovecot } from './dovecot.js'
 import { type FakeBackend, startFakeBackend } from './fake-backend.js'
@@ -88,26 +89,14 @@ async function emptyDatabase(t: Test): Promise<EmptyDatabase> {
   return { url: await server.createDatabase(name), execute: sql => server.execute(sql, name) }
 }
 
-/** A backend's Homing knows the backend's users only. */
-const onlyLocalUsers = `
-[[passdb]]
-name = "local"
-driver = "sql"
-table = "local_users"
-
-[[userdb]]
-name = "local"
-driver = "sql"
-table = "local_users"
-`
-
 async function startBackend(
   t: Test,
   major: Major,
   authority: CertificateAuthority,
   certificate: Certificate,
 ): Promise<RunningDovecot> {
-  const homing = await startHoming({ config: onlyLocalUsers })
+  // A backend's Homing knows the backend's users only.
+  const homing = await startHoming({ config: localUsers })
   t.teardown(() => homing.close())
   const backend = await startDovecot({
     installation: installationOf(major),
