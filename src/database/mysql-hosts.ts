@@ -1,6 +1,8 @@
 // Which of a database's hosts are up. The first in the list is preferred; one that failed is probed in the background.
 
+import { errorCode } from './database-error.js'
 import type { DatabaseHost } from './database-url.js'
+import type { HostFigures, PoolFigures } from './sql-database.js'
 
 export interface HostState {
   readonly address: DatabaseHost
@@ -17,6 +19,7 @@ export interface HostState {
 
 export interface MysqlHosts {
   readonly all: readonly HostState[]
+  readonly figures: Pick<PoolFigures, 'hostsUp' | 'hostsDown' | 'hosts'>
   /** The hosts that are up, full ones too, the most preferred first; those to be avoided come last. */
   up(): readonly HostState[]
   /** The first of them that lets connections in. */
@@ -110,6 +113,10 @@ export function createMysqlHosts(
 
   return {
     all,
+    get figures() {
+      const hostsUp = all.filter(({ isUp }) => isUp).length
+      return { hostsUp, hostsDown: all.length - hostsUp, hosts: all.map(hostFigures) }
+    },
     up,
     best: () => up().find(host => !host.isFull),
     failed: (host, cause) => {
@@ -136,6 +143,11 @@ export function createMysqlHosts(
 }
 
 const isDown = { isUp: false, isFull: false }
+
+/** By a pool that writes this is known of writing, too; whoever has two pools knows both. */
+function hostFigures({ name, isUp, cause }: HostState): HostFigures {
+  return { name, isUp, takesWrites: isUp, ...(!isUp && { reason: errorCode(cause) }) }
+}
 
 function hostName(address: DatabaseHost): string {
   if ('socketPath' in address) return address.socketPath

@@ -1,10 +1,11 @@
 // Connections to the hosts of one database: few, used by many, and never more than the limit.
 
-import { errorCode, isTooManyConnections } from './database-error.js'
+import { isTooManyConnections } from './database-error.js'
 import type { DatabaseHost } from './database-url.js'
 import type { MysqlConnection } from './mysql-connection.js'
 import { createMysqlHosts, type HostState, type ProbeResult } from './mysql-hosts.js'
-import type { HostFigures, PoolFigures } from './sql-database.js'
+import type { PoolFigures } from './sql-database.js'
+import { WaitingLine } from './waiting-line.js'
 
 export interface MysqlPoolOptions {
   readonly hosts: readonly DatabaseHost[]
@@ -55,15 +56,10 @@ interface Pooled {
   idleSince: number
 }
 
-interface Waiter {
-  give(pooled: Pooled): void
-  refuse(cause: unknown): void
-}
-
 export function createMysqlPool(options: MysqlPoolOptions): MysqlPool {
   const idle: Pooled[] = []
   const lentOut = new Set<Pooled>()
-  const waiters: Waiter[] = []
+  const waiters = new WaitingLine<Pooled>()
   /** How many connections are being made to each host, by its rank. */
   const making = options.hosts.map(() => 0)
   let open = 0
@@ -124,7 +120,7 @@ export function createMysqlPool(options: MysqlPoolOptions): MysqlPool {
       if (ready) return ready
       if (!closed && isAnyShared()) return nextReturned()
       // Who waits for a connection would only learn the same, later.
-      for (const waiter of waiters.splice(0)) waiter.refuse(cause)
+      waiters.refuseAll(cause)
       if (open === 0) allReturned?.()
       throw cause
     }
@@ -223,25 +219,7 @@ export function createMysqlPool(options: MysqlPoolOptions): MysqlPool {
   }
 
   function nextReturned(): Promise<Pooled> {
-    return new Promise((resolve, reject) => {
-      const remove = () => {
-        clearTimeout(timer)
-        const index = waiters.indexOf(waiter)
-        if (index >= 0) waiters.splice(index, 1)
-      }
-      const waiter: Waiter = {
-        give: pooled => {
-          remove()
-          resolve(pooled)
-        },
-        refuse: cause => {
-          remove()
-          reject(cause)
-        },
-      }
-      const timer = setTimeout(() => waiter.refuse(whyNone()), options.acquireTimeoutMs)
-      waiters.push(waiter)
-    })
+    return waiters.wait(options.acquireTimeoutMs, whyNone)
   }
 
   function whyNone(): unknown {
@@ -272,13 +250,10 @@ export function createMysqlPool(options: MysqlPoolOptions): MysqlPool {
 
   function giveBack(pooled: Pooled): void {
     if (!pooled.isCounted) return
-    const next = waiters[0]
-    if (closed) void drop(pooled)
-    else if (next) next.give(pooled)
-    else {
-      pooled.idleSince = performance.now()
-      idle.push(pooled)
-    }
+    if (closed) return void drop(pooled)
+    if (waiters.give(pooled)) return
+    pooled.idleSince = performance.now()
+    idle.push(pooled)
   }
 
   /** The connection broke while it was in use or idle. In use, the host is suspected; idle, servers may hang up. */
@@ -330,23 +305,14 @@ export function createMysqlPool(options: MysqlPoolOptions): MysqlPool {
       return open
     },
     get figures() {
-      const hostsUp = hosts.all.filter(({ isUp }) => isUp).length
-      return {
-        busy: lentOut.size,
-        idle: idle.length,
-        waiting: waiters.length,
-        hostsUp,
-        hostsDown: hosts.all.length - hostsUp,
-        hosts: hosts.all.map(hostFigures),
-      }
+      return { busy: lentOut.size, idle: idle.length, waiting: waiters.length, ...hosts.figures }
     },
     close: async () => {
       if (closed) return
       closed = true
       clearInterval(idleCheck)
       hosts.close()
-      for (const waiter of waiters.splice(0))
-        waiter.refuse(failure('HOMING_DATABASE_CLOSED', 'the database is closed'))
+      waiters.refuseAll(failure('HOMING_DATABASE_CLOSED', 'the database is closed'))
       await Promise.all(
         idle.splice(0).map(async pooled => {
           pooled.isCounted = false
@@ -358,11 +324,6 @@ export function createMysqlPool(options: MysqlPoolOptions): MysqlPool {
       for (const pooled of lentOut) pooled.connection.destroy()
     },
   }
-}
-
-/** By a pool that writes this is known of writing, too; whoever has two pools knows both. */
-function hostFigures({ name, isUp, cause }: HostState): HostFigures {
-  return { name, isUp, takesWrites: isUp, ...(!isUp && { reason: errorCode(cause) }) }
 }
 
 function passes(
