@@ -2,11 +2,12 @@
 
 import { type Clock, systemClock } from '../model/clock.js'
 import type { Capabilities } from './compute-hashes.js'
+import { HashEstimates, isDear, limitMsFor } from './hash-estimates.js'
 import type { HashBatch } from './hash-message.js'
 import { HashQueue } from './hash-queue.js'
 import { type HashOutcome, type HashRequest, HashTask, type HashTicket } from './hash-task.js'
 import { type HashFailure, HashThread, type Loss } from './hash-thread.js'
-import { memoryBytesOf, type SlowHashKind, usualMsPerWork, workOf } from './slow-hash.js'
+import { memoryBytesOf, workOf } from './slow-hash.js'
 import { TooSlow } from './too-slow.js'
 
 export interface HashPoolOptions {
@@ -51,11 +52,6 @@ const IN_FLIGHT = 2
 const SHORT_MS = 25
 /** How many users' oldest requests are looked at for one that may share a pass. */
 const PARTNER_SCAN = 16
-/** A thread hangs that takes so many times what was expected, and so long at least: others may need the cores. */
-const HANGS_AFTER = 50
-const LEAST_LIMIT_MS = 2000
-/** What is expected to take so long may itself be why a thread takes too long. */
-const DEAR_MS = LEAST_LIMIT_MS / HANGS_AFTER
 const HEAT_MS = 80
 const START_LIMIT_MS = 15_000
 const RESTART_PAUSE_MS = 250
@@ -67,7 +63,7 @@ export class HashPool {
   readonly #threads = new Set<Thread>()
   /** What lost threads were computing and nobody wants any more, until it has ended. */
   readonly #abandoned = new Set<Promise<void>>()
-  readonly #msPerWork = new Map<SlowHashKind, number>()
+  readonly #estimates = new HashEstimates()
   readonly #counters = { computed: 0, refused: 0, timedOut: 0, threadsLost: 0 }
   readonly #tooSlow: TooSlow
   readonly #warm: Promise<void>
@@ -123,8 +119,7 @@ export class HashPool {
     if (room !== true) this.#counters.refused++
     if (room === false) return refused(this.#overloaded('too many passwords wait for their hash'))
     if (room !== true) room.settle(this.#overloaded('too many passwords of this user wait for their hash'))
-    const msPerWork = this.#msPerWork.get(hash.kind) ?? usualMsPerWork[hash.kind]
-    const estimateMs = work * msPerWork
+    const estimateMs = this.#estimates.msOf(hash.kind, work)
     const task = new HashTask(request, estimateMs, this.#options.timeoutMs, late => {
       const isLate = this.#giveUp(late, this.#overloaded('no thread was free for the hash in time'))
       if (isLate) this.#counters.timedOut++
@@ -213,7 +208,7 @@ export class HashPool {
   /** A thread that hangs is replaced before the caller has asked a second time and given up. */
   #limitMs(tasks: readonly HashTask[]): number {
     const expectedMs = tasks.reduce((sum, { estimateMs }) => sum + estimateMs, 0)
-    return Math.min(this.#options.timeLimitMs, Math.max(LEAST_LIMIT_MS, HANGS_AFTER * expectedMs))
+    return limitMsFor(expectedMs, this.#options.timeLimitMs)
   }
 
   get #idleThreads(): number {
@@ -270,8 +265,10 @@ export class HashPool {
     this.#memoryBytes -= memoryOf(tasks)
     this.#counters.computed += tasks.length
     for (const [i, task] of tasks.entries()) {
-      this.#tooSlow.forget(task.request.hash, workOfTask(task))
-      this.#learn(task, ms / tasks.length)
+      const { hash } = task.request
+      const work = workOfTask(task)
+      this.#tooSlow.forget(hash, work)
+      this.#estimates.learn(hash.kind, work, ms / tasks.length)
       const digest = digests[i]
       task.settle(digest ? { digest: Buffer.from(digest) } : { unavailable: 'the hash was not computed' })
     }
@@ -296,7 +293,7 @@ export class HashPool {
     for (const task of ahead.flatMap(batch => batch.tasks).reverse()) this.#again(task)
     const isAlone = current?.tasks.length === 1
     for (const task of current?.tasks ?? []) {
-      const isToBlame = isLate && isAlone && (task.attempts > 0 || task.estimateMs >= DEAR_MS)
+      const isToBlame = isLate && isAlone && (task.attempts > 0 || isDear(task.estimateMs))
       task.attempts++
       if (isToBlame) this.#tooSlow.note(task.request.hash, workOfTask(task))
       if (!isToBlame && task.attempts < ATTEMPTS) this.#again(task)
@@ -330,15 +327,6 @@ export class HashPool {
       this.#dispatch()
     }, RESTART_PAUSE_MS)
     this.#restart.unref()
-  }
-
-  #learn(task: HashTask, ms: number): void {
-    const { hash } = task.request
-    const measured = ms / workOfTask(task)
-    const known = this.#msPerWork.get(hash.kind)
-    // A mean: if better times counted for more, too many would be accepted on a machine that others keep busy.
-    const weight = known === undefined ? 1 : 0.2
-    this.#msPerWork.set(hash.kind, (known ?? 0) * (1 - weight) + measured * weight)
   }
 }
 
