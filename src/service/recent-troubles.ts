@@ -17,8 +17,10 @@ export function createRecentTroubles(): RecentTroubles {
   return {
     notice: event => {
       if (!isTrouble(event)) return
-      const { sessionId, user, remoteIp } = event
-      names.add(sessionId === undefined ? byPlace(remoteIp, user) : bySession(sessionId, user))
+      const { sessionId, remoteIp } = event
+      // As the policy counts it: whose password it was, and of a master's login that is the master's.
+      const whose = event.masterUser ?? event.user
+      names.add(sessionId === undefined ? byPlace(remoteIp, whose) : bySession(sessionId, whose))
     },
     // Dovecot tells its session to the policy always, and to us not through every door.
     take: ({ session, login, remote }) =>

@@ -33,6 +33,13 @@ t.test('where a door tells no session the address tells', async t => {
   t.notOk(troubles.take(nowhere), 'nobody from nowhere is everybody')
 })
 
+t.test("trouble over whom a master wants to be is no guess at the master's password", async t => {
+  const troubles = createRecentTroubles()
+  troubles.notice({ ...trouble, masterUser: 'admin@x', sessionId: 's1' })
+  t.notOk(troubles.take(attempt), 'nobody has tried the password of the user')
+  t.ok(troubles.take({ ...attempt, login: 'admin@x' }))
+})
+
 t.test('a lookup that Dovecot makes for a login can meet trouble, too', async t => {
   const troubles = createRecentTroubles()
   const lookup = { ...trouble, question: 'lookup', sessionId: 's1' } as const
