@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createDatabases } from '../../src/database/open-database.js'
 import { lower, testSettings } from '../conformance/database/test-database.js'
 import type { LinkFault } from '../system/faulty-link.js'
-import { follow, replicated } from '../system/replication.js'
+import { follow, handOver, replicated } from '../system/replication.js'
 import { all, atMost, cached, cachedGoOn, claim, type Fault, p99, recovers, share } from './fault.js'
 import { descriptorsOf, type Site } from './site.js'
 import { untilSettled } from './truth.js'
@@ -157,9 +157,7 @@ function failover(id: string, title: string, inject: (site: Site) => unknown): F
     heal: async ({ topology: { primary, replica }, admin }) => {
       await admin.pause()
       await follow(primary, replica)
-      await replicated(replica, primary)
-      await primary.execute('stop slave; reset slave all; set global read_only = off')
-      await replica.execute('set global read_only = on')
+      await handOver(replica, primary)
       await follow(replica, primary)
     },
     expect: (effect, { admin }) => {
@@ -203,11 +201,7 @@ const twoAdmins: Fault = {
 const promoted = failover(
   'T06',
   'failover: the primary turns read-only (1290), the replica is the new one',
-  async ({ topology: { primary, replica } }) => {
-    await primary.execute('set global read_only = on')
-    await replicated(primary, replica)
-    await replica.execute('stop slave; set global read_only = off')
-  },
+  ({ topology: { primary, replica } }) => handOver(primary, replica),
 )
 
 const replicaBehind: Fault = {

@@ -6,7 +6,7 @@ import type { AccountTable } from '../../src/database/account-table.js'
 import type { Database } from '../../src/database/open-database.js'
 import { lower, openFor } from '../conformance/database/test-database.js'
 import { whyNoMariadb } from './mariadb-server.js'
-import { follow, type ReplicatedPair, replicated, startReplicatedPair } from './replication.js'
+import { follow, handOver, type ReplicatedPair, replicated, startReplicatedPair } from './replication.js'
 
 const reason = process.env.HOMING_TEST_MYSQL_URL ? 'it starts servers of its own' : whyNoMariadb()
 const skip = reason ? { skip: reason } : {}
@@ -84,8 +84,7 @@ async function behind(t: Test, { primary, replica, database, table }: Site): Pro
 async function failover(t: Test, { primary, replica, database, table }: Site): Promise<void> {
   t.equal(await passwordOf(table, 'anna'), 'second')
   await sleep(NOTICED_MS)
-  await primary.execute('set global read_only = on')
-  await replica.execute('stop slave; set global read_only = off')
+  await handOver(primary, replica)
   await change(database, 'anna', 'third')
   await sleep(NOTICED_MS)
   t.equal(await passwordOf(table, 'anna'), 'third')

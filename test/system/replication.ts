@@ -29,7 +29,20 @@ export async function follow(follower: MariadbServer, leader: MariadbServer): Pr
 export async function replicated(leader: MariadbServer, follower: MariadbServer): Promise<void> {
   const [row] = await leader.execute('select @@gtid_binlog_pos as position')
   const [waited] = await follower.execute(`select master_gtid_wait('${row?.position}', 20) as result`)
-  if (Number(waited?.result) !== 0) throw new Error(`the replica did not get to ${row?.position} in 20 s`)
+  if (Number(waited?.result) === 0) return
+  const [status] = await follower.execute('show slave status')
+  const why = status?.Last_IO_Error || status?.Last_SQL_Error || 'it is only slow'
+  throw new Error(`the replica did not get to ${row?.position} in 20 s: ${why}`)
+}
+
+/**
+ * `next` takes changes now, with all that `leader` has, and `leader` takes none. What is written meanwhile is refused by both:
+ * were they writable at the same moment, each could have a change of its own, and neither could follow the other again.
+ */
+export async function handOver(leader: MariadbServer, next: MariadbServer): Promise<void> {
+  await leader.execute('set global read_only = on')
+  await replicated(leader, next)
+  await next.execute('stop slave; reset slave all; set global read_only = off')
 }
 
 function replicationArgs(serverId: number): string[] {
