@@ -1,6 +1,7 @@
 // IP networks as operators write them: is this address in one of them?
 
-import { BlockList, isIPv4, isIPv6 } from 'node:net'
+import { BlockList } from 'node:net'
+import { addressOf } from './ip-address.js'
 
 /** The word that matches only a caller without an address (auth-request.c:auth_request_validate_networks, 2.3.19). */
 const LOCAL = 'local'
@@ -28,10 +29,11 @@ export function createNetworks(entries: readonly string[]): Networks {
     if (network) lists[network.family].addSubnet(network.address, network.prefix, network.family)
   }
   return {
-    holds: address => {
-      const plain = plainAddress(address)
-      const family = isIPv4(plain) ? 'ipv4' : isIPv6(plain) ? 'ipv6' : undefined
-      return family !== undefined && lists[family].check(plain, family)
+    holds: text => {
+      const address = addressOf(text)
+      if (address === undefined) return false
+      const family = familyOf(address)
+      return lists[family].check(address, family)
     },
   }
 }
@@ -42,35 +44,33 @@ export interface Network {
   readonly family: 'ipv4' | 'ipv6'
 }
 
-/** `192.0.2.0/24`, `192.0.2.1`, `2001:db8::/32`; undefined for everything else. */
+/**
+ * `192.0.2.0/24`, `192.0.2.1`, `2001:db8::/32`, the address in the form of `addressOf`; undefined for everything else.
+ * `::ffff:192.0.2.0/120` is 192.0.2.0/24.
+ */
 export function parseNetwork(entry: string): Network | undefined {
   const [written = '', bits, ...more] = entry.split('/')
   if (more.length > 0) return undefined
-  const address = plainAddress(written)
-  const family = isIPv4(address) ? 'ipv4' : isIPv6(address) ? 'ipv6' : undefined
-  if (family === undefined) return undefined
+  const address = addressOf(written)
+  if (address === undefined) return undefined
+  const family = familyOf(address)
   const most = family === 'ipv4' ? 32 : 128
-  const prefix = bits === undefined ? most : /^\d{1,3}$/.test(bits) ? Number(bits) : -1
+  if (bits === undefined) return { address, prefix: most, family }
+  const isMapped = family === 'ipv4' && written.includes(':')
+  const prefix = /^\d{1,3}$/.test(bits) ? Number(bits) - (isMapped ? MAPPED_BITS : 0) : -1
   return prefix < 0 || prefix > most ? undefined : { address, prefix, family }
 }
 
-/** `::ffff:192.0.2.1` is 192.0.2.1: one client, whatever the socket's family. A zone (`fe80::1%eth0`) names an interface. */
-function plainAddress(address: string): string {
-  const plain = address.replace(/%.*$/, '')
-  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(plain)?.[1] ?? plain
-}
+/** What stands before the IPv4 address in a mapped one (RFC 4291, section 2.5.5.2). */
+const MAPPED_BITS = 96
 
 /** The network that is kept where the address must not be: `192.0.2.0/24`, `2001:db8:1::/48`; undefined for no address. */
-export function networkOf(address: string): string | undefined {
-  const plain = plainAddress(address)
-  if (isIPv4(plain)) return `${plain.slice(0, plain.lastIndexOf('.'))}.0/24`
-  if (!isIPv6(plain)) return undefined
-  // In brackets, the URL parser writes an IPv6 address in its one canonical form.
-  const [head = '', tail] = new URL(`http://[${plain}]`).hostname.slice(1, -1).split('::')
-  const [left, right] = [groupsOf(head), groupsOf(tail ?? '')]
-  const zeros = Array.from({ length: 8 - left.length - right.length }, () => '0')
-  const first = [...left, ...zeros, ...right].slice(0, 3).join(':')
+export function coarseNetworkOf(text: string): string | undefined {
+  const address = addressOf(text)
+  if (address === undefined) return undefined
+  if (familyOf(address) === 'ipv4') return `${address.slice(0, address.lastIndexOf('.'))}.0/24`
+  const first = address.split(':').slice(0, 3).join(':')
   return `${first.replace(/(^|:)0(:0)*$/, '')}::/48`
 }
 
-const groupsOf = (text: string): string[] => (text === '' ? [] : text.split(':'))
+const familyOf = (address: string): Network['family'] => (address.includes(':') ? 'ipv6' : 'ipv4')

@@ -1,6 +1,5 @@
 // Who is always let in and who never is: addresses, networks, logins, and pairs of both, for a time and for a reason.
 
-import { addressOf } from '../model/ip-address.js'
 import { parseNetwork } from '../model/networks.js'
 import type { Attempt } from './attempt.js'
 import { loginOf } from './attempt.js'
@@ -39,7 +38,7 @@ export function listEntry(
   if (network === undefined && (login ?? '') === '')
     return { wrong: 'neither an address nor a login is named' }
   if (expires !== undefined && !(expires <= LAST_SECOND)) return { wrong: 'it would expire too late' }
-  const form = parsed && networkForm(addressOf(parsed.address) ?? parsed.address, parsed.prefix)
+  const form = parsed && networkForm(parsed.address, parsed.prefix)
   return {
     list,
     ...(form !== undefined && { network: form }),

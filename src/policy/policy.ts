@@ -2,7 +2,6 @@
 
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '../model/clock.js'
-import { addressOf } from '../model/ip-address.js'
 import { parseNetwork } from '../model/networks.js'
 import type { StateStore } from '../state/state-store.js'
 import { type Attempt, hidesPassword, type Report } from './attempt.js'
@@ -199,8 +198,7 @@ function trustedPlaces({ policy_trusted_networks }: PolicySettings): (address: s
   const places = new NetworkIndex<true>()
   for (const entry of policy_trusted_networks) {
     const network = parseNetwork(entry)
-    const address = network && addressOf(network.address)
-    if (address !== undefined) places.set(`${address}/${network?.prefix}`, true)
+    if (network) places.set(`${network.address}/${network.prefix}`, true)
   }
   return address => places.has(address)
 }

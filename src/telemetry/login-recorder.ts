@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { AuthEvent } from '../model/auth-event.js'
 import type { Clock } from '../model/clock.js'
 import type { LoginEvent, LoginEventStore } from '../model/login-event.js'
-import { networkOf } from '../model/networks.js'
+import { coarseNetworkOf } from '../model/networks.js'
 import type { LoginEventSettings } from './login-event-settings.js'
 
 export interface LoginRecorder {
@@ -165,5 +165,5 @@ function shorten(
   how: LoginEventSettings['login_events_address'],
 ): string | undefined {
   if (address === undefined || how === 'none') return undefined
-  return how === 'network' ? networkOf(address) : address
+  return how === 'network' ? coarseNetworkOf(address) : address
 }
