@@ -14,6 +14,7 @@ const FORM = 'application/x-www-form-urlencoded'
 const TOKEN = 'Authorization: Bearer open-sesame'
 const settings = { api_token: 'open-sesame' }
 const PATIENCE_MS = 3000
+const SILENCE_MS = 150
 const client = 'client_id=dovecot&client_secret=open-sesame'
 
 const post = (path: string, type: string, body: string, ...more: string[]) =>
@@ -111,11 +112,11 @@ t.test('however a request is damaged, both ways say the same of it', async t => 
   for (let at = 0; at < damaged.length; at += 50) {
     await Promise.all(
       damaged.slice(at, at + 50).map(async bytes => {
-        const both = async (silenceMs?: number) => [
-          visible(await send(listener.port, [bytes], 0, silenceMs)),
-          visible(await send(listener.port, [bytes.slice(0, 1), bytes.slice(1)], 10, silenceMs)),
+        const both = async (silenceMs: number) => [
+          visible(await send(listener.port, [bytes], 0, silenceMs, silenceMs)),
+          visible(await send(listener.port, [bytes.slice(0, 1), bytes.slice(1)], 10, silenceMs, silenceMs)),
         ]
-        const [whole, inPieces] = await both()
+        const [whole, inPieces] = await both(SILENCE_MS)
         // On a busy machine an answer comes after the silence that means there is none.
         const [later, laterInPieces] = whole === inPieces ? [whole, inPieces] : await both(PATIENCE_MS)
         t.equal(later, laterInPieces, JSON.stringify(bytes))
@@ -254,11 +255,13 @@ function isNodes(answer: string): boolean {
   return /^(?:keep-alive: |connection: close\r$)/im.test(answer)
 }
 
+/** Resolves when nothing more has come for `silenceMs`; to begin with, for `patienceMs`. */
 function send(
   port: number,
   pieces: readonly string[],
   pauseMs = 10,
-  silenceMs = pauseMs + 150,
+  silenceMs = pauseMs + SILENCE_MS,
+  patienceMs = Math.max(silenceMs, PATIENCE_MS),
 ): Promise<string> {
   return new Promise(resolve => {
     let received = ''
@@ -268,9 +271,10 @@ function send(
         if (pieces.length > 1) await sleep(pauseMs)
       }
     })
-    socket.setEncoding('latin1').setTimeout(silenceMs, () => socket.destroy())
+    socket.setEncoding('latin1').setTimeout(patienceMs, () => socket.destroy())
     socket.on('data', text => {
       received += text
+      socket.setTimeout(silenceMs)
     })
     socket.on('error', () => {})
     socket.on('close', () => resolve(received))
