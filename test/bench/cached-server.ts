@@ -12,6 +12,7 @@ import { httpSettings } from '../../src/protocols/http/http-settings.js'
 import { openLogger } from '../../src/telemetry/logger.js'
 import { createMetrics } from '../../src/telemetry/metrics.js'
 import { createAuthReport } from '../../src/telemetry/report-auth.js'
+import { ordinaryPassdb } from '../unit/auth/ordinary-passdb.js'
 import { noCaches } from '../unit/cache/no-caches.js'
 import { nameOfProxied, openBigCache, proxiedPassdb } from './proxied-users.js'
 
@@ -31,15 +32,8 @@ const auth = createAuth({
     {
       name: 'proxy',
       passdb: proxiedPassdb,
-      master: false,
-      deny: false,
-      skip: 'never',
-      resultSuccess: 'return-ok',
-      resultFailure: 'continue',
-      resultInternalfail: 'return-fail',
+      ...ordinaryPassdb,
       foundIsFinal: true,
-      defaultFields: [],
-      overrideFields: [],
       defaultPasswordScheme: 'CRYPT',
     },
   ]),

@@ -11,6 +11,7 @@ import type { PassdbLookup } from '../../../src/model/passdb.js'
 import { createUsernameRules } from '../../../src/model/username.js'
 import { createHttpServer } from '../../../src/protocols/http/http-server.js'
 import { type HttpSettings, httpSettings } from '../../../src/protocols/http/http-settings.js'
+import { lastPassdb } from '../../unit/auth/ordinary-passdb.js'
 import { noCaches } from '../../unit/cache/no-caches.js'
 
 export interface Listener {
@@ -91,15 +92,7 @@ function link(lookup: (user: string) => PassdbLookup | Promise<PassdbLookup>): C
   return {
     name: 'test',
     passdb: { driver: 'test', lookup: async request => lookup(request.user) },
-    master: false,
-    deny: false,
-    skip: 'never',
-    resultSuccess: 'return-ok',
-    resultFailure: 'return-fail',
-    resultInternalfail: 'return-fail',
-    defaultFields: [],
-    overrideFields: [],
-    defaultPasswordScheme: 'PLAIN',
+    ...lastPassdb,
   }
 }
 

@@ -10,6 +10,7 @@ import { noFields } from '../../../src/model/extra-fields.js'
 import type { PassdbLookup } from '../../../src/model/passdb.js'
 import { Password } from '../../../src/model/password.js'
 import type { PasswordVerdict } from '../../../src/password/password-verifier.js'
+import { ordinaryPassdb } from './ordinary-passdb.js'
 
 const found = (fields: Record<string, string> = {}, stored?: string): PassdbLookup => ({
   result: 'ok',
@@ -274,15 +275,8 @@ function engine(replies: Replies, verdict?: PasswordVerdict, link: Partial<Chain
             return reply
           },
         },
-        master: false,
-        deny: false,
-        skip: 'never',
-        resultSuccess: 'return-ok',
+        ...ordinaryPassdb,
         resultFailure: index === names.length - 1 ? 'return-fail' : 'continue',
-        resultInternalfail: 'return-fail',
-        defaultFields: [],
-        overrideFields: [],
-        defaultPasswordScheme: 'PLAIN',
         ...link,
       })),
     ),

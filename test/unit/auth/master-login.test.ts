@@ -9,6 +9,8 @@ import { createAuthCache } from '../../../src/cache/auth-cache.js'
 import type { MasterUse } from '../../../src/model/master-use.js'
 import type { PassdbLookup } from '../../../src/model/passdb.js'
 import { Password } from '../../../src/model/password.js'
+import { settings } from '../cache/cached-engine.js'
+import { lastPassdb } from './ordinary-passdb.js'
 
 const NOW = 1_800_000_000
 
@@ -65,29 +67,11 @@ function engine({ master = {}, recorded }: Options = {}) {
         return accounts[user] ?? unknown
       },
     },
-    master: false,
-    deny: false,
-    skip: 'never',
-    resultSuccess: 'return-ok',
-    resultFailure: 'return-fail',
-    resultInternalfail: 'return-fail',
-    defaultFields: [],
-    overrideFields: [],
-    defaultPasswordScheme: 'PLAIN',
+    ...lastPassdb,
     ...place,
   })
   const clock = { now: () => 0, unixSeconds: () => NOW }
-  const cache = createAuthCache(
-    {
-      auth_cache_size: 1 << 20,
-      auth_cache_ttl: 3_600_000,
-      auth_cache_negative_ttl: 60_000,
-      auth_cache_fast_verify: true,
-      auth_cache_poll_interval: 1000,
-      auth_cache_verify_password_with_worker: false,
-    },
-    clock,
-  )
+  const cache = createAuthCache(settings, clock)
   const auth = createAuth({
     chain: createChain([
       link('users', users, {}),

@@ -4,6 +4,7 @@ import { type ChainedPassdb, mechanismSet } from '../../../src/auth/chained-pass
 import { type Ask, createChain, walkChain, walkMasters } from '../../../src/auth/passdb-chain.js'
 import type { AuthRequest } from '../../../src/model/auth-request.js'
 import type { Passdb, PassdbReply } from '../../../src/model/passdb.js'
+import { ordinaryPassdb } from './ordinary-passdb.js'
 
 const passdb: Passdb = {
   driver: 'sql',
@@ -14,15 +15,8 @@ function link(name: string, place: Partial<ChainedPassdb> = {}): ChainedPassdb {
   return {
     name,
     passdb,
-    master: false,
-    deny: false,
-    skip: 'never',
-    resultSuccess: 'return-ok',
-    resultFailure: 'continue',
+    ...ordinaryPassdb,
     resultInternalfail: 'continue',
-    defaultFields: [],
-    overrideFields: [],
-    defaultPasswordScheme: 'PLAIN',
     ...place,
   }
 }

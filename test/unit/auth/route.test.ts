@@ -8,6 +8,8 @@ import { createAuthCache } from '../../../src/cache/auth-cache.js'
 import type { PassdbLookup } from '../../../src/model/passdb.js'
 import { Password } from '../../../src/model/password.js'
 import { createRouter } from '../../../src/routing/create-router.js'
+import { settings } from '../cache/cached-engine.js'
+import { lastPassdb } from './ordinary-passdb.js'
 
 const clock = { now: () => 0, unixSeconds: () => 1_800_000_000 }
 
@@ -17,17 +19,7 @@ function engine(found: PassdbLookup) {
     lookups++
     return found
   }
-  const cache = createAuthCache(
-    {
-      auth_cache_size: 1 << 20,
-      auth_cache_ttl: 3_600_000,
-      auth_cache_negative_ttl: 60_000,
-      auth_cache_fast_verify: true,
-      auth_cache_poll_interval: 1000,
-      auth_cache_verify_password_with_worker: false,
-    },
-    clock,
-  )
+  const cache = createAuthCache(settings, clock)
   const router = createRouter(
     { auth_proxy_self: ['192.0.2.30'], proxy_hostip: false, proxy_dns_ttl: 1000, proxy_dns_timeout: 50 },
     {
@@ -42,15 +34,7 @@ function engine(found: PassdbLookup) {
       {
         name: 'proxy',
         passdb: { driver: 'test', cacheKey: ['protocol'], lookup },
-        master: false,
-        deny: false,
-        skip: 'never',
-        resultSuccess: 'return-ok',
-        resultFailure: 'return-fail',
-        resultInternalfail: 'return-fail',
-        defaultFields: [],
-        overrideFields: [],
-        defaultPasswordScheme: 'PLAIN',
+        ...lastPassdb,
       },
     ]),
     userdbs: [],

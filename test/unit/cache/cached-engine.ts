@@ -10,6 +10,7 @@ import type { AuthEvent } from '../../../src/model/auth-event.js'
 import type { AuthRequest } from '../../../src/model/auth-request.js'
 import type { CacheKeyPart, PassdbLookup } from '../../../src/model/passdb.js'
 import { Password } from '../../../src/model/password.js'
+import { ordinaryPassdb } from '../auth/ordinary-passdb.js'
 
 export const settings: CacheSettings = {
   auth_cache_size: 1024 * 1024,
@@ -113,15 +114,7 @@ function chained(name: string, { database, cacheKey = [], ...link }: Link): Chai
   return {
     name,
     passdb: { driver: 'fake', cacheKey, lookup: request => database.lookup(request) },
-    master: false,
-    deny: false,
-    skip: 'never',
-    resultSuccess: 'return-ok',
-    resultFailure: 'continue',
-    resultInternalfail: 'return-fail',
-    defaultFields: [],
-    overrideFields: [],
-    defaultPasswordScheme: 'PLAIN',
+    ...ordinaryPassdb,
     ...link,
   }
 }

@@ -9,6 +9,7 @@ import type { AuthRequest } from '../../../src/model/auth-request.js'
 import { noFields } from '../../../src/model/extra-fields.js'
 import type { PassdbLookup } from '../../../src/model/passdb.js'
 import { Password } from '../../../src/model/password.js'
+import { ordinaryPassdb } from '../auth/ordinary-passdb.js'
 import { settings } from './cached-engine.js'
 import { type Chance, chance } from './random.js'
 
@@ -172,15 +173,7 @@ async function firstDifference(seed: number): Promise<string | undefined> {
 
 const linkRules: Omit<ChainedPassdb, 'passdb'> = {
   name: 'local',
-  master: false,
-  deny: false,
-  skip: 'never',
-  resultSuccess: 'return-ok',
-  resultFailure: 'continue',
-  resultInternalfail: 'return-fail',
-  defaultFields: [],
-  overrideFields: [],
-  defaultPasswordScheme: 'PLAIN',
+  ...ordinaryPassdb,
 }
 
 t.test(
