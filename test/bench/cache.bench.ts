@@ -3,14 +3,13 @@
 // What the auth cache costs and what it saves: bytes an entry takes, the time of a hit in a small and in a big cache,
 // cached lookups beside a bare Fastify route, and repeated logins of SHA512-CRYPT users beside Dovecot 2.3's own cache.
 
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { createInterface } from 'node:readline'
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { startDovecotAuth } from '../conformance/chain/dovecot-auth.js'
 import { type MariadbServer, startMariadb, whyNoMariadb } from '../system/mariadb-server.js'
+import { here, loadCore, openBenchProcesses, program, serverCore } from './bench-processes.js'
+import { inTurn } from './in-turn.js'
 import type { LoadResult } from './load-result.js'
 import { nameOfProxied } from './proxied-users.js'
 import { median } from './quantile.js'
@@ -30,11 +29,7 @@ const ASKED = 50_000
 const PASSWORD = 'secret-pw'
 const nameOf = (index: number) => `l${String(index).padStart(7, '0')}@local.test`
 const sample = Array.from({ length: USERS }, (_, index) => nameOf(index))
-const folder = mkdtempSync(join(tmpdir(), 'homing-bench-'))
-const children: ChildProcess[] = []
-const [serverCore, loadCore] = existsSync('/usr/bin/taskset') ? ['0', '1'] : [undefined, undefined]
-const here = (name: string) => join(import.meta.dirname, name)
-const program = join(import.meta.dirname, '../../src/cli/homing.js')
+const processes = openBenchProcesses()
 
 try {
   benchMemory()
@@ -43,8 +38,7 @@ try {
   if (reason === undefined) await benchLogins()
   else console.log(`logins: not measured, ${reason}`)
 } finally {
-  for (const child of children) child.kill('SIGKILL')
-  rmSync(folder, { recursive: true, force: true })
+  processes.close()
 }
 
 /** Each size in a process of its own, with nothing else in its memory. */
@@ -68,26 +62,17 @@ function benchMemory(): void {
 /** How long a hit takes whoever asks for it, among few entries and among many: one question after the other, by turns. */
 async function benchSizes(): Promise<void> {
   const many = Number(values.entries)
-  const serverOf = (entries: number) =>
-    start(
-      [
-        process.execPath,
-        '--expose-gc',
-        '--max-old-space-size=4096',
-        here('cached-server.js'),
-        String(entries),
-      ],
-      {},
-      /^(\d+)$/,
-      serverCore,
-    )
+  const serverOf = async (entries: number) => {
+    const args = ['--expose-gc', '--max-old-space-size=4096', here('cached-server.js'), String(entries)]
+    return (await processes.start(args, /^(\d+)$/, { core: serverCore })).number
+  }
   const [few, more] = [await serverOf(USERS), await serverOf(many)]
   const ask = (port: number, entries: number) => {
     // Spread over all entries, so that no processor's cache holds what is asked for.
     const bodies = Array.from({ length: Math.min(entries, ASKED) }, (_, index) =>
       JSON.stringify({ user: nameOfProxied((index * 7919) % entries), protocol: 'imap', secured: 'tls' }),
     )
-    return runLoad(
+    return processes.runLoad(
       'http-load.js',
       { port, path: '/v1/passdb/lookup', bodies, inFlight: 1, ...timing },
       loadCore,
@@ -95,11 +80,11 @@ async function benchSizes(): Promise<void> {
   }
   console.log('\na hit over HTTP, one after the other, server on one core')
   const [small, big] = [`among ${USERS}`, `among ${many}`]
-  const table = await inTurn({ [small]: () => ask(few, USERS), [big]: () => ask(more, many) })
+  const table = await inTurn({ [small]: () => ask(few, USERS), [big]: () => ask(more, many) }, rounds)
   print(table, small)
   const p50 = (name: string) => median((table.get(name) ?? []).map(result => result.p50Ms))
   console.log(`latency ratio ${(p50(big) / p50(small)).toFixed(2)} (to reach: under 1.2)`)
-  for (const child of children.splice(0)) child.kill('SIGKILL')
+  processes.stop()
 }
 
 async function benchLogins(): Promise<void> {
@@ -107,22 +92,21 @@ async function benchLogins(): Promise<void> {
   try {
     await server.createDatabase('bench')
     const env = { HOMING_DATABASE_URL: server.url('bench'), HOMING_AUTH_CACHE_SIZE: '16M' }
-    execFileSync(process.execPath, [program, 'migrate'], {
-      cwd: folder,
-      env: { ...process.env, ...env },
-      stdio: ['ignore', 'ignore', 'inherit'],
-    })
+    processes.homing(['migrate'], env)
     await fill(server)
 
     const pinned = await startHoming(env, serverCore)
-    const bare = await start([process.execPath, here('bare-route.js')], {}, /^(\d+)$/, serverCore)
+    const bare = await processes.start([here('bare-route.js')], /^(\d+)$/, { core: serverCore })
     console.log(`\ncached answers about ${USERS} proxied users, server on one core, 32 in flight`)
     print(
-      await inTurn({
-        'bare route': () => httpLoad(bare, '/v1/passdb/verify', 'proxy.test', 32, loadCore),
-        'cached lookup': () => httpLoad(pinned, '/v1/passdb/lookup', 'proxy.test', 32, loadCore),
-        'cached verify': () => httpLoad(pinned, '/v1/passdb/verify', 'proxy.test', 32, loadCore),
-      }),
+      await inTurn(
+        {
+          'bare route': () => httpLoad(bare.number, '/v1/passdb/verify', 'proxy.test', 32, loadCore),
+          'cached lookup': () => httpLoad(pinned, '/v1/passdb/lookup', 'proxy.test', 32, loadCore),
+          'cached verify': () => httpLoad(pinned, '/v1/passdb/verify', 'proxy.test', 32, loadCore),
+        },
+        rounds,
+      ),
       'bare route',
     )
 
@@ -136,7 +120,7 @@ async function benchLogins(): Promise<void> {
     console.log(
       `\nrepeated logins of ${USERS} SHA512-CRYPT users, caches of 16M, both cores shared by all, 64 in flight`,
     )
-    print(await inTurn(contenders), reference)
+    print(await inTurn(contenders, rounds), reference)
     await dovecot?.stop()
   } finally {
     await server.close()
@@ -160,27 +144,10 @@ async function fill(server: MariadbServer): Promise<void> {
   )
 }
 
-function startHoming(env: Record<string, string>, core?: string): Promise<number> {
+async function startHoming(env: Record<string, string>, core?: string): Promise<number> {
   const listening = { ...env, HOMING_LISTEN: '127.0.0.1:0' }
-  return start([process.execPath, program, 'serve'], listening, /127\.0\.0\.1:(\d+)/, core)
-}
-
-/** Starts a server; resolves to the port that its output shows first. */
-function start(command: string[], env: Record<string, string>, port: RegExp, core?: string): Promise<number> {
-  const [file = '', ...args] = [...pin(core), ...command]
-  const child = spawn(file, args, {
-    cwd: folder,
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  children.push(child)
-  return new Promise((resolve, reject) => {
-    child.on('exit', code => reject(new Error(`the server ended with ${code} before it was ready`)))
-    createInterface(child.stdout).on('line', line => {
-      const found = port.exec(line)
-      if (found) resolve(Number(found[1]))
-    })
-  })
+  const options = { env: listening, core }
+  return (await processes.start([program, 'serve'], /127\.0\.0\.1:(\d+)/, options)).number
 }
 
 function httpLoad(port: number, path: string, domain: string, inFlight: number, core?: string) {
@@ -195,46 +162,15 @@ function httpLoad(port: number, path: string, domain: string, inFlight: number, 
       session: `s${index}`,
     }),
   )
-  return runLoad('http-load.js', { port, path, bodies, inFlight, ...timing }, core)
+  return processes.runLoad('http-load.js', { port, path, bodies, inFlight, ...timing }, core)
 }
 
 function dovecotLoad(socket: string): Promise<LoadResult> {
   const load = { socket, users: sample, password: PASSWORD, connections: 8, perConnection: 8, ...timing }
-  return runLoad('dovecot-load.js', load)
+  return processes.runLoad('dovecot-load.js', load)
 }
 
-function runLoad(generator: string, load: object, core?: string): Promise<LoadResult> {
-  const file = join(folder, 'load.json')
-  writeFileSync(file, JSON.stringify(load))
-  const [command = '', ...args] = [...pin(core), process.execPath, here(generator), file]
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-  return new Promise((resolve, reject) => {
-    let output = ''
-    child.stdout.on('data', (text: Buffer) => {
-      output += text
-    })
-    child.on('exit', code =>
-      code === 0 ? resolve(JSON.parse(output)) : reject(new Error(`the load generator ended with ${code}`)),
-    )
-  })
-}
-
-function pin(core: string | undefined): string[] {
-  return core === undefined ? [] : ['taskset', '-c', core]
-}
-
-/** Every contender once a round, so that a slow minute of the machine hits all of them. */
-async function inTurn(contenders: Record<string, () => Promise<LoadResult>>) {
-  const results = new Map<string, LoadResult[]>()
-  for (let round = 0; round < rounds; round++) {
-    for (const [name, run] of Object.entries(contenders)) {
-      results.set(name, [...(results.get(name) ?? []), await run()])
-    }
-  }
-  return results
-}
-
-function print(table: Map<string, LoadResult[]>, reference: string): void {
+function print(table: ReadonlyMap<string, readonly LoadResult[]>, reference: string): void {
   const of = (name: string, figure: (result: LoadResult) => number) =>
     median((table.get(name) ?? []).map(figure))
   const rateOf = (name: string) => of(name, result => result.requestsPerSecond)

@@ -1,15 +1,15 @@
 // npm run bench -- dict [--seconds N] [--rounds N]
 //
 // Dict lookups per second over the unix socket, pipelined, on one core, beside a bare Fastify route on the same core in
-// turn, by the clock and by the CPU time that an answer takes (which others on the machine disturb less); and what a start of checkpassword costs beside `true`, Perl and Node.
+// turn, by the clock and by the CPU time that an answer takes (which others on the machine disturb less); and what a start of
+// checkpassword costs beside `true`, Perl and Node.
 
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { spawnSync } from 'node:child_process'
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import Database from 'libsql'
+import { here, loadCore, openBenchProcesses, program, serverCore } from './bench-processes.js'
 import type { LoadResult } from './load-result.js'
 import { median } from './quantile.js'
 
@@ -25,11 +25,8 @@ const USERS = 10_000
 /** Of a machine whose bare Fastify route gives the second figure, one core carries the first. */
 const GOAL = 40_000 / 25_000
 
-const here = (name: string) => join(import.meta.dirname, name)
-const program = here('../../src/cli/homing.js')
-const folder = mkdtempSync(join(tmpdir(), 'homing-bench-'))
-const children: ChildProcess[] = []
-const [serverCore, loadCore] = existsSync('/usr/bin/taskset') ? ['0', '1'] : [undefined, undefined]
+const processes = openBenchProcesses()
+const { folder } = processes
 const attributes = 'rip=198.51.100.7/lip=192.0.2.1/real_rip=198.51.100.7/service=imap/mech=PLAIN/secured=TLS'
 const nameOf = (index: number) => `p${String(index).padStart(7, '0')}@proxy.test`
 const sample = Array.from({ length: 20_000 }, () => nameOf(Math.floor(Math.random() * USERS)))
@@ -38,14 +35,13 @@ try {
   await benchLookups()
   benchStarts(join(folder, 'cached.sock.http'))
 } finally {
-  for (const child of children) child.kill('SIGKILL')
-  rmSync(folder, { recursive: true, force: true })
+  processes.close()
 }
 
 async function benchLookups(): Promise<void> {
   const cached = await startHoming('cached', { HOMING_AUTH_CACHE_SIZE: '64M' })
   const uncached = await startHoming('uncached', {})
-  const bare = await start([process.execPath, here('bare-route.js')], {}, /^(\d+)$/, serverCore)
+  const bare = await processes.start([here('bare-route.js')], /^(\d+)$/, { core: serverCore })
   const contenders: Record<string, Contender> = {
     'bare Fastify route': { pid: bare.pid, load: () => httpLoad(bare.number) },
     'dict lookup, cache on': { pid: cached.pid, load: () => dictLoad(cached.socket, lookup, false) },
@@ -89,67 +85,29 @@ async function startHoming(name: string, env: Readonly<Record<string, string>>) 
     HOMING_LISTEN: `["127.0.0.1:0", "unix:${socket}.http"]`,
     HOMING_DICT_LISTEN: `["unix:${socket}"]`,
   }
-  execFileSync(process.execPath, [program, 'migrate'], {
-    cwd: folder,
-    env: { ...process.env, ...all },
-    stdio: ['ignore', 'ignore', 'inherit'],
-  })
+  processes.homing(['migrate'], all)
   fill(file)
-  const { pid } = await start([process.execPath, program, 'serve'], all, /127\.0\.0\.1:(\d+)/, serverCore)
+  const options = { env: all, core: serverCore }
+  const { pid } = await processes.start([program, 'serve'], /127\.0\.0\.1:(\d+)/, options)
   return { socket, pid }
-}
-
-/** Resolves to the process and the number that its output shows first. */
-function start(
-  line: readonly string[],
-  env: Readonly<Record<string, string>>,
-  pattern: RegExp,
-  core: string | undefined,
-): Promise<{ readonly pid: number; readonly number: number }> {
-  const [command = '', ...args] = [...pin(core), ...line]
-  const child = spawn(command, args, {
-    cwd: folder,
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  children.push(child)
-  return new Promise((resolve, reject) => {
-    child.on('exit', code => reject(new Error(`the server ended with ${code} before it was ready`)))
-    createInterface(child.stdout).on('line', line => {
-      const found = pattern.exec(line)
-      if (found) resolve({ pid: child.pid ?? 0, number: Number(found[1]) })
-    })
-  })
-}
-
-function pin(core: string | undefined): string[] {
-  return core === undefined ? [] : ['taskset', '-c', core]
 }
 
 function httpLoad(port: number): Promise<LoadResult> {
   const bodies = sample.map(user => JSON.stringify({ user, password: 'secret-pw', protocol: 'imap' }))
-  return runLoad('http-load.js', { port, path: '/v1/passdb/verify', bodies, inFlight: 32, ...timing })
+  return processes.runLoad(
+    'http-load.js',
+    { port, path: '/v1/passdb/verify', bodies, inFlight: 32, ...timing },
+    loadCore,
+  )
 }
 
 function dictLoad(socket: string, question: (user: string) => string, withIds: boolean): Promise<LoadResult> {
   const questions = sample.map(question)
-  return runLoad('dict-load.js', { socket, questions, withIds, connections: 4, perConnection: 64, ...timing })
-}
-
-function runLoad(generator: string, load: object): Promise<LoadResult> {
-  const file = join(folder, 'load.json')
-  writeFileSync(file, JSON.stringify(load))
-  const [command = '', ...args] = [...pin(loadCore), process.execPath, here(generator), file]
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-    let output = ''
-    child.stdout.on('data', (text: Buffer) => {
-      output += text
-    })
-    child.on('exit', code =>
-      code === 0 ? resolve(JSON.parse(output)) : reject(new Error(`the load generator ended with ${code}`)),
-    )
-  })
+  return processes.runLoad(
+    'dict-load.js',
+    { socket, questions, withIds, connections: 4, perConnection: 64, ...timing },
+    loadCore,
+  )
 }
 
 interface Contender {

@@ -4,16 +4,15 @@
 // SQLite beside a bare Fastify route with the same schemas; MariaDB beside Dovecot's own `passdb sql` without
 // its cache. Also the time to ready and the memory of the idle service.
 
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import Database from 'libsql'
 import mysql from 'mysql2/promise'
 import { startDovecotAuth } from '../conformance/chain/dovecot-auth.js'
 import { type MariadbServer, startMariadb, whyNoMariadb } from '../system/mariadb-server.js'
+import { here, loadCore, openBenchProcesses, program, serverCore } from './bench-processes.js'
+import { inTurn } from './in-turn.js'
 import type { LoadResult } from './load-result.js'
 import { median } from './quantile.js'
 
@@ -28,15 +27,10 @@ const users = Number(values.users)
 const timing = { warmupMs: 1000, durationMs: Number(values.seconds) * 1000 }
 const rounds = Number(values.rounds)
 
-/** One core for the server, the other for the load: only where the machine lets us choose. */
-const pinned = existsSync('/usr/bin/taskset') ? ['taskset', '-c'] : []
-const [serverCore, loadCore] = ['0', '1']
-
 /** The name of the reference. */
 const DOVECOT = "Dovecot 2.3's passdb sql, no cache"
-const folder = mkdtempSync(join(tmpdir(), 'homing-bench-'))
-const children: ChildProcess[] = []
-const program = join(import.meta.dirname, '../../src/cli/homing.js')
+const processes = openBenchProcesses()
+const { folder } = processes
 const nameOf = (index: number) => `p${String(index).padStart(7, '0')}@proxy.test`
 const sample = Array.from({ length: 20_000 }, () => nameOf(Math.floor(Math.random() * users)))
 
@@ -46,22 +40,24 @@ try {
   if (reason === undefined) await benchMariadb()
   else console.log(`MariaDB: not measured, ${reason}`)
 } finally {
-  for (const child of children) child.kill('SIGKILL')
-  rmSync(folder, { recursive: true, force: true })
+  processes.close()
 }
 
 async function benchSqlite(): Promise<void> {
   const url = `sqlite:${join(folder, 'bench.db')}`
-  runHoming(url, 'migrate')
+  processes.homing(['migrate'], { HOMING_DATABASE_URL: url })
   fillSqlite(join(folder, 'bench.db'))
   const homing = await startHoming(url, serverCore)
-  const bare = await startBare()
+  const bare = await processes.start([here('bare-route.js')], /^(\d+)$/, { core: serverCore })
   console.log(`\nSQLite, ${users} proxied users, server on one core, 32 in flight`)
-  const table = await inTurn({
-    'bare route': () => httpLoad(bare, '/v1/passdb/verify', 32, loadCore),
-    'verify, proxied user': () => httpLoad(homing.port, '/v1/passdb/verify', 32, loadCore),
-    'lookup, proxied user': () => httpLoad(homing.port, '/v1/passdb/lookup', 32, loadCore),
-  })
+  const table = await inTurn(
+    {
+      'bare route': () => httpLoad(bare.number, '/v1/passdb/verify', 32, loadCore),
+      'verify, proxied user': () => httpLoad(homing.port, '/v1/passdb/verify', 32, loadCore),
+      'lookup, proxied user': () => httpLoad(homing.port, '/v1/passdb/lookup', 32, loadCore),
+    },
+    rounds,
+  )
   print(table, 'bare route')
   console.log(
     `ready after ${homing.readyMs.toFixed(0)} ms, ${homing.idleMiB.toFixed(0)} MiB resident when idle`,
@@ -73,7 +69,7 @@ async function benchMariadb(): Promise<void> {
   try {
     await server.createDatabase('bench')
     const url = server.url('bench')
-    runHoming(url, 'migrate')
+    processes.homing(['migrate'], { HOMING_DATABASE_URL: url })
     await fillMariadb(server)
     const homing = await startHoming(url)
     const contenders: Record<string, () => Promise<LoadResult>> = {
@@ -83,62 +79,21 @@ async function benchMariadb(): Promise<void> {
     const dovecot = await dovecotWithSql(server)
     if (dovecot) contenders[DOVECOT] = () => dovecotLoad(dovecot.clientSocket)
     console.log(`\nMariaDB, ${users} proxied users, both cores shared by all, 64 in flight`)
-    print(await inTurn(contenders), dovecot ? DOVECOT : 'Homing verify over HTTP')
+    print(await inTurn(contenders, rounds), dovecot ? DOVECOT : 'Homing verify over HTTP')
     await dovecot?.stop()
   } finally {
     await server.stop()
   }
 }
 
-function runHoming(databaseUrl: string, command: string): void {
-  execFileSync(process.execPath, [program, command], {
-    cwd: folder,
-    env: { ...process.env, HOMING_DATABASE_URL: databaseUrl },
-    stdio: ['ignore', 'ignore', 'inherit'],
-  })
-}
-
 async function startHoming(databaseUrl: string, core?: string) {
   const startedAt = performance.now()
-  const [command = '', ...args] = [...pin(core), process.execPath, program, 'serve']
-  const child = spawn(command, args, {
-    cwd: folder,
-    env: { ...process.env, HOMING_DATABASE_URL: databaseUrl, HOMING_LISTEN: '127.0.0.1:0' },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  children.push(child)
-  const port = await firstMatch(child, /127\.0\.0\.1:(\d+)/)
+  const env = { HOMING_DATABASE_URL: databaseUrl, HOMING_LISTEN: '127.0.0.1:0' }
+  const { pid, number } = await processes.start([program, 'serve'], /127\.0\.0\.1:(\d+)/, { env, core })
   const readyMs = performance.now() - startedAt
-  child.stdout?.resume()
-  child.stderr?.resume()
   await new Promise(resolve => setTimeout(resolve, 2000))
-  const status = readFileSync(`/proc/${child.pid}/status`, 'utf8')
-  return { port, readyMs, idleMiB: Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024 }
-}
-
-async function startBare(): Promise<number> {
-  const [command = '', ...args] = [
-    ...pin(serverCore),
-    process.execPath,
-    join(import.meta.dirname, 'bare-route.js'),
-  ]
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-  children.push(child)
-  return firstMatch(child, /^(\d+)$/)
-}
-
-/** The number that the child's output shows first. */
-function firstMatch(child: ChildProcess, pattern: RegExp): Promise<number> {
-  return new Promise((resolve, reject) => {
-    child.on('exit', code => reject(new Error(`the server ended with ${code} before it was ready`)))
-    for (const output of [child.stdout, child.stderr]) {
-      if (!output) continue
-      createInterface(output).on('line', line => {
-        const found = pattern.exec(line)
-        if (found) resolve(Number(found[1]))
-      })
-    }
-  })
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  return { port: number, readyMs, idleMiB: Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024 }
 }
 
 function httpLoad(port: number, path: string, inFlight: number, core?: string): Promise<LoadResult> {
@@ -154,46 +109,15 @@ function httpLoad(port: number, path: string, inFlight: number, core?: string): 
       session: `s${index}`,
     }),
   )
-  return runLoad('http-load.js', { port, path, bodies, inFlight, ...timing }, core)
+  return processes.runLoad('http-load.js', { port, path, bodies, inFlight, ...timing }, core)
 }
 
 function dovecotLoad(socket: string): Promise<LoadResult> {
   const load = { socket, users: sample, password: 'secret-pw', connections: 8, perConnection: 8, ...timing }
-  return runLoad('dovecot-load.js', load)
+  return processes.runLoad('dovecot-load.js', load)
 }
 
-function runLoad(generator: string, load: object, core?: string): Promise<LoadResult> {
-  const file = join(folder, 'load.json')
-  writeFileSync(file, JSON.stringify(load))
-  const [command = '', ...args] = [...pin(core), process.execPath, join(import.meta.dirname, generator), file]
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-    let output = ''
-    child.stdout.on('data', (text: Buffer) => {
-      output += text
-    })
-    child.on('exit', code =>
-      code === 0 ? resolve(JSON.parse(output)) : reject(new Error(`the load generator ended with ${code}`)),
-    )
-  })
-}
-
-function pin(core: string | undefined): string[] {
-  return core === undefined || pinned.length === 0 ? [] : [...pinned, core]
-}
-
-/** Every contender once a round, so that a slow minute of the machine hits all of them. */
-async function inTurn(contenders: Record<string, () => Promise<LoadResult>>) {
-  const results = new Map<string, LoadResult[]>()
-  for (let round = 0; round < rounds; round++) {
-    for (const [name, run] of Object.entries(contenders)) {
-      results.set(name, [...(results.get(name) ?? []), await run()])
-    }
-  }
-  return results
-}
-
-function print(table: Map<string, LoadResult[]>, reference: string): void {
+function print(table: ReadonlyMap<string, readonly LoadResult[]>, reference: string): void {
   const rateOf = (name: string) => median((table.get(name) ?? []).map(result => result.requestsPerSecond))
   for (const [name, results] of table) {
     const statuses = [...new Set(results.flatMap(result => Object.keys(result.statuses)))].join(' ')
