@@ -80,11 +80,19 @@ export function createMasterAudit(options: MasterAuditOptions): MasterAudit {
       const batch = queue.slice(0, limits.batch)
       if (!(await write(batch))) {
         // A table that is missing too: somebody is told, and makes it.
-        if (!isStopping) retry = setTimeout(() => void writeOut(), limits.backOffMs).unref()
+        retryLater()
         return
       }
       queue.splice(0, batch.length)
     }
+  }
+
+  function retryLater(): void {
+    if (isStopping) return
+    retry ??= setTimeout(() => {
+      retry = undefined
+      void writeOut()
+    }, limits.backOffMs).unref()
   }
 
   async function write(batch: readonly RecordedMasterUse[]): Promise<boolean> {
@@ -115,6 +123,8 @@ export function createMasterAudit(options: MasterAuditOptions): MasterAudit {
     }
     queue.push(use)
     if (!counts.isFailing) void writeOut()
+    // What failed last may have been the row of a login that waited for it: nobody comes back for those.
+    else retryLater()
   }
 
   return {

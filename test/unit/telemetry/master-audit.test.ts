@@ -125,3 +125,16 @@ t.test('where the audit is required a login waits for its row, and a refusal doe
   await until(() => rows.length === 3)
   t.match(rows[2], { user: 'bert@x', result: 'internal_failure' }, 'which was refused, and is kept as that')
 })
+
+t.test(
+  'what a required audit could not take is written once the database is back, though nobody logs in',
+  async t => {
+    const { record, counts, rows, store } = audit(t, true)
+    store.isDown = true
+    t.equal(await record(use('anna@x')), false)
+    store.isDown = false
+    await until(() => rows.length === 1)
+    t.match(rows, [{ user: 'anna@x', result: 'internal_failure' }])
+    t.match(counts(), { waiting: 0, isFailing: false }, 'and no alarm goes on')
+  },
+)
