@@ -45,6 +45,8 @@ export function createLoginRecorder(options: LoginRecorderOptions): LoginRecorde
   const { store, settings, clock, warn } = options
   const limits = { ...usualLimits, ...options.limits }
   const queue: LoginEvent[] = []
+  /** So many of the first in the queue are among the events already, and only their last logins are not. */
+  let added = 0
   let written = 0
   let dropped = 0
   let notBefore = 0
@@ -77,14 +79,16 @@ export function createLoginRecorder(options: LoginRecorderOptions): LoginRecorde
         dropped += batch.length
       }
       queue.splice(0, batch.length)
+      added = 0
       // SQLite answers without ever leaving the event loop: let the logins have it in between.
       await setImmediate()
     }
   }
 
   async function writeBatch(batch: readonly LoginEvent[]): Promise<void> {
-    const kept = batch.filter(({ result }) => isKept(settings.login_events, result))
+    const kept = batch.slice(added).filter(({ result }) => isKept(settings.login_events, result))
     if (kept.length > 0) await store.add(kept)
+    added = batch.length
     const logins = batch.filter(({ result, masterUser }) => result === 'ok' && masterUser === undefined)
     if (settings.last_login && logins.length > 0) await store.setLastLogins(logins)
   }

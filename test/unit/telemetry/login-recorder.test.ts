@@ -159,3 +159,23 @@ t.test('a database that answers at once does not keep the event loop for itself'
   t.equal(counts().written, 1000)
   t.ok(turns > 50, `${turns} turns between 100 batches`)
 })
+
+t.test('events are kept once, though the last logins of the same batch have to be tried again', async t => {
+  let failures = 2
+  const last: string[] = []
+  const setLastLogins = async (events: readonly LoginEvent[]) => {
+    if (failures-- > 0) throw Object.assign(new Error('deadlock'), { temporary: true })
+    last.push(...events.map(({ user }) => user))
+  }
+  const { record, counts, added } = recorder(t, {}, { setLastLogins }, { backOffMs: 20 })
+  record(authEvent('ok'))
+  record(authEvent('password_mismatch'))
+  for (let tries = 0; tries < 100 && last.length === 0; tries++) await sleep(10)
+  t.same(last, ['anna@x'])
+  t.same(
+    added.flat().map(({ result }) => result),
+    ['ok', 'password_mismatch'],
+  )
+  await sleep(50)
+  t.match(counts(), { written: 2, dropped: 0, waiting: 0 })
+})
