@@ -57,9 +57,7 @@ export function createAddressBook(options: AddressBookOptions): AddressBook {
       const entry = entries.get(key)
       if (entry === undefined) return withinTimeout(ask(key))
       const now = clock.now()
-      if (now - entry.confirmedAt > limits.staleMs && 'addresses' in entry.addresses) {
-        return withinTimeout(ask(key))
-      }
+      if ('addresses' in entry.addresses && isStale(entry)) return withinTimeout(ask(key))
       const patience = 'failed' in entry.addresses ? limits.unknownMs : ttlMs
       if (now - entry.askedAt < patience) return entry.addresses
       const asking = ask(key)
@@ -85,10 +83,10 @@ export function createAddressBook(options: AddressBookOptions): AddressBook {
       return keep(key, found.length > 0 ? { addresses: found } : { failed: 'it has no address' })
     } catch (cause) {
       const code = (cause as NodeJS.ErrnoException).code ?? String(cause)
-      // Only "there is no such name" takes away what is known; everything else is trouble of DNS.
+      // "There is no such name" takes away what is known; everything else is trouble of DNS, and takes it away in the end.
       const known = entries.get(key)
       const isGone = code === 'ENOTFOUND' || code === 'ENODATA'
-      if (!isGone && known && 'addresses' in known.addresses) {
+      if (!isGone && known && 'addresses' in known.addresses && !isStale(known)) {
         known.askedAt = clock.now()
         return known.addresses
       }
@@ -97,6 +95,10 @@ export function createAddressBook(options: AddressBookOptions): AddressBook {
       running--
       waiting.shift()?.()
     }
+  }
+
+  function isStale({ confirmedAt }: Entry): boolean {
+    return clock.now() - confirmedAt > limits.staleMs
   }
 
   function keep(key: string, addresses: Addresses): Addresses {

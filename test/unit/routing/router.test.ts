@@ -108,6 +108,25 @@ t.test('while DNS is ill what was known goes on, and what was not is a temporary
   t.ok(performance.now() - started < 1000)
 })
 
+t.test('an address that DNS has not confirmed for a day is believed no more', async t => {
+  const dns = new FakeDns()
+  dns.hosts['backend.test'] = ['203.0.113.5']
+  const { route, time } = router({ proxy_hostip: true }, dns)
+  await route(there)
+  dns.trouble = 'EAI_AGAIN'
+  for (let hours = 0; hours < 24; hours++) {
+    t.match(await route(there), { hostip: '203.0.113.5' }, `after ${hours} hours`)
+    time.now += 3_600_000
+    await sleep(1)
+  }
+  time.now += 1000
+  t.match(await route(there), /backend\.test cannot be resolved: EAI_AGAIN/)
+  dns.trouble = undefined
+  dns.hosts['backend.test'] = ['203.0.113.9']
+  time.now += 61_000
+  t.match(await route(there), { hostip: '203.0.113.9' }, 'and is new when DNS is well')
+})
+
 t.test('a name that nobody has any more is not kept, and not asked for again at once', async t => {
   const dns = new FakeDns()
   dns.hosts['backend.test'] = ['203.0.113.5']
