@@ -4,9 +4,10 @@ import type { Readiness } from '../protocols/services.js'
 
 const PING_DEADLINE_MS = 900
 
-/** Whether the database of the service answers; within a second, whatever it does. */
-export async function readinessOf({ database }: Engine): Promise<Readiness> {
-  return (await answersNow(database)) ? 'ready' : 'degraded'
+/** Whether every database answers, also those of single passdbs and userdbs; within a second, whatever they do. */
+export async function readinessOf({ databases }: Engine): Promise<Readiness> {
+  const answers = await Promise.all(databases.opened().map(answersNow))
+  return answers.every(Boolean) ? 'ready' : 'degraded'
 }
 
 /** Within a second, whatever it does. */

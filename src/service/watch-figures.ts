@@ -53,16 +53,22 @@ export function cacheFigures(cache: AuthCache): CacheFigures {
   return { ...figures, lookups: { hit: hits, negative_hit: negativeHits, miss: misses, expired } }
 }
 
-/** By the passdb that keeps a database of its own; `main` is that of the service. */
+/** By the passdb or userdb that keeps a database of its own, each name once; `main` is that of the service. */
 export function namedDatabases(
   { databases, database }: Engine,
-  { passdbs }: HomingConfig,
+  { passdbs, userdbs }: HomingConfig,
 ): readonly { readonly name: string; readonly opened: Database }[] {
-  const names = new Map([[database, 'main']])
-  for (const { name, options } of passdbs) {
-    const { database_url: url } = options as { database_url?: string }
-    const own = url ? databases.open(url) : database
-    if (!names.has(own)) names.set(own, name)
+  const named = new Map([['main', database]])
+  const known = new Set([database])
+  for (const [chain, links] of [['passdb', passdbs] as const, ['userdb', userdbs] as const]) {
+    for (const { name, options } of links) {
+      const { database_url: url } = options as { database_url?: string }
+      const own = url ? databases.open(url) : database
+      if (known.has(own)) continue
+      known.add(own)
+      // Two series of one name are one that nobody can read.
+      named.set(named.has(name) ? `${chain} ${name}` : name, own)
+    }
   }
-  return [...names].map(([opened, name]) => ({ name, opened }))
+  return [...named].map(([name, opened]) => ({ name, opened }))
 }

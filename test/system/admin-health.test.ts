@@ -91,3 +91,28 @@ t.test('every host of a database is in it, and why one is down, without a secret
   })
   t.notMatch(JSON.stringify(body), new RegExp(`${server.password}|${server.user}|anna|open-sesame`))
 })
+
+t.test(
+  'a database of a passdb or a userdb that does not answer is told of, as that of the service is',
+  async t => {
+    const [nobody = 0] = await freePorts(1)
+    const link = (chain: string, database: string) =>
+      `[[${chain}]]\nname = "main"\ndriver = "sql"\ntable = "local_users"\n` +
+      `database_url = "mysql://x@127.0.0.1:${nobody}/${database}"\n`
+    const { ask, homing } = await startAdmin(t, undefined, `${link('passdb', 'a')}${link('userdb', 'b')}`)
+    t.same(await (await fetch(`${homing.url}/readyz`)).json(), { status: 'degraded' })
+    const { body } = await ask('GET', 'health', undefined, reader)
+    t.equal(body.status, 'degraded')
+    t.match(body.databases, [
+      { name: 'main', answers: true },
+      { name: 'passdb main', answers: false },
+      { name: 'userdb main', answers: false },
+    ])
+    const metrics = await (await fetch(`${homing.url}/metrics`)).text()
+    t.match(metrics, /homing_readiness\{state="degraded"\} 1\n/)
+    for (const database of ['main', 'passdb main', 'userdb main']) {
+      const series = `homing_database_statements_total{database="${database}",kind="read",outcome="ok"} `
+      t.equal(metrics.split(series).length, 2, `${database} has its own series, once`)
+    }
+  },
+)
