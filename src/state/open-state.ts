@@ -9,7 +9,7 @@ import type { StateStore } from './state-store.js'
 import { parseValkeyUrl } from './valkey-url.js'
 
 export interface StateDeps {
-  /** Told when the store stops to answer, and when it answers again. */
+  /** Told when the store stops to answer, when it answers again, and once a minute of commands that it refuses. */
   readonly warn?: (message: string) => void
 }
 
@@ -34,7 +34,19 @@ export async function openState(settings: StateSettings, { warn }: StateDeps = {
           ? `${location.name} answers`
           : `${location.name} does not answer: ${cause?.message ?? 'unknown cause'}`,
       ),
+    onRefusal: onceAMinute(({ message }) => warn?.(`${location.name} refuses a command: ${message}`)),
   })
+}
+
+/** A server without memory refuses the commands of every login. */
+function onceAMinute(say: (cause: Error) => void): (cause: Error) => void {
+  let saidAt = Number.NEGATIVE_INFINITY
+  return cause => {
+    const now = systemClock.now()
+    if (now - saidAt < 60_000) return
+    saidAt = now
+    say(cause)
+  }
 }
 
 function readCa(file: string): string {

@@ -1,7 +1,7 @@
 // One connection to Valkey or Redis that keeps itself up, and never makes anybody wait for one that is down.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createClient } from 'redis'
+import { createClient, ErrorReply } from 'redis'
 import { type Answer, answered, unanswered } from './answer.js'
 import type { ValkeyLocation } from './valkey-url.js'
 
@@ -15,6 +15,10 @@ export interface ValkeyLinkOptions {
   readonly onConnect?: (client: RedisClient) => Promise<void>
   /** Told once of each outage, and once when it is over. */
   readonly onChange?: (isUp: boolean, cause?: Error) => void
+  /** Told of every command that it answers with an error, by that error, which holds nothing of the command. */
+  readonly onRefusal?: (cause: Error) => void
+  /** Written every second: a primary that has become a replica answers, and is of no use. Absent: it is pinged. */
+  readonly heartbeatKey?: string
 }
 
 export interface ValkeyLink {
@@ -55,6 +59,9 @@ export type RedisClient = ReturnType<typeof newClient>
 const LONGEST_QUEUE = 10_000
 /** How often a quiet connection is asked whether it lives, and how long that may take: a hung server is noticed. */
 const HEARTBEAT_MS = 1000
+const HEARTBEAT_TTL_MS = 10_000
+/** What a replica says, and a server that is still reading its file. */
+const ofNoUse = /^(?:READONLY|LOADING|MASTERDOWN)\b/
 const RETRY_MS = { first: 50, longest: 1000 }
 
 export function openValkeyLink(options: ValkeyLinkOptions): ValkeyLink {
@@ -102,7 +109,10 @@ export function openValkeyLink(options: ValkeyLinkOptions): ValkeyLink {
       closing.signal.addEventListener('abort', onClose)
     })
     try {
-      const connecting = mine.connect().then(() => options.onConnect?.(mine))
+      const connecting = mine
+        .connect()
+        .then(() => options.onConnect?.(mine))
+        .then(() => beat(mine))
       const failure = await Promise.race([
         within(2 * options.connectTimeoutMs, connecting).then(() => undefined, asError),
         ended,
@@ -125,9 +135,20 @@ export function openValkeyLink(options: ValkeyLinkOptions): ValkeyLink {
     for (;;) {
       await sleep(HEARTBEAT_MS, undefined, { signal: closing.signal, ref: false }).catch(() => {})
       if (isClosed) return new Error('closed')
-      const failure = await within(HEARTBEAT_MS, mine.ping()).then(() => undefined, asError)
+      const failure = await within(HEARTBEAT_MS, beat(mine)).then(() => undefined, asError)
       if (failure) return failure
       if (mine === client) isSuspect = false
+    }
+  }
+
+  /** Rejects when this connection is of no use. A refusal of other kinds is the command's own affair. */
+  async function beat(mine: RedisClient): Promise<void> {
+    const { heartbeatKey: key } = options
+    if (key === undefined) return void (await mine.ping())
+    try {
+      await mine.sendCommand(['SET', key, '1', 'PX', String(HEARTBEAT_TTL_MS)])
+    } catch (cause) {
+      if (!(cause instanceof ErrorReply) || ofNoUse.test(cause.message)) throw cause
     }
   }
 
@@ -141,6 +162,8 @@ export function openValkeyLink(options: ValkeyLinkOptions): ValkeyLink {
         return answered(await within(options.commandTimeoutMs, mine.sendCommand(command)))
       } catch (cause) {
         if (cause instanceof Late && mine === client) isSuspect = true
+        if (cause instanceof ErrorReply && !cause.message.startsWith('NOSCRIPT'))
+          options.onRefusal?.(new Error(withoutArguments(cause.message)))
         return { answered: false, cause: asError(cause) }
       }
     },
@@ -153,6 +176,9 @@ export function openValkeyLink(options: ValkeyLinkOptions): ValkeyLink {
     },
   }
 }
+
+/** Of a command that it does not know Redis repeats what stood behind it. */
+const withoutArguments = (message: string): string => message.replace(/, with args beginning.*/s, '')
 
 class Late extends Error {}
 

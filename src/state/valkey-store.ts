@@ -5,15 +5,22 @@ import { type Answer, answered, mapAnswer } from './answer.js'
 import type { Listener, StateStore, ValkeyCommands } from './state-store.js'
 import { openValkeyLink, type RedisClient, type ValkeyLinkOptions } from './valkey-link.js'
 
-export type ValkeyStoreOptions = Omit<ValkeyLinkOptions, 'onConnect'> & { readonly prefix: string }
+export type ValkeyStoreOptions = Omit<ValkeyLinkOptions, 'onConnect' | 'heartbeatKey'> & {
+  readonly prefix: string
+}
 
 /** A counter and its end in one step: one that a crash left without an end would count for ever. */
 const ADD = `local value = redis.call('INCRBY', KEYS[1], ARGV[1])
 if redis.call('PTTL', KEYS[1]) < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return value`
 
-export function openValkeyStore({ prefix, onChange, ...options }: ValkeyStoreOptions): StateStore {
-  const link = openValkeyLink({ ...options, ...(onChange && { onChange }) })
+export function openValkeyStore({ prefix, onChange, onRefusal, ...options }: ValkeyStoreOptions): StateStore {
+  const link = openValkeyLink({
+    ...options,
+    heartbeatKey: `${prefix}heartbeat`,
+    ...(onChange && { onChange }),
+    ...(onRefusal && { onRefusal }),
+  })
   const ears = createEars(prefix, options)
   const keyOf = (key: string) => prefix + key
   const commands: ValkeyCommands = {
@@ -81,7 +88,10 @@ function shaOf(script: string): string {
 }
 
 /** Connects when somebody first listens. */
-function createEars(prefix: string, options: Omit<ValkeyLinkOptions, 'onConnect' | 'onChange'>) {
+function createEars(
+  prefix: string,
+  options: Omit<ValkeyLinkOptions, 'onConnect' | 'onChange' | 'onRefusal'>,
+) {
   const listeners = new Map<string, Set<Listener>>()
   let client: RedisClient | undefined
   let link: ReturnType<typeof openValkeyLink> | undefined

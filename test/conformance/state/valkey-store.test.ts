@@ -102,6 +102,45 @@ t.test('a server that hangs, dies and comes back', { timeout: 60_000 }, async t 
   t.match(warnings.at(-1), /answers$/)
 })
 
+t.test('a primary that has become a replica is left, and taken again when it is none', async t => {
+  if (!needs(t, 'redis')) return
+  const server = await startRedis()
+  t.teardown(() => server.close())
+  const warnings: string[] = []
+  const settings = { ...defaults, valkey_url: `redis://127.0.0.1:${server.port}` }
+  const store = await openState(settings, { warn: line => warnings.push(line) })
+  t.teardown(() => store.close())
+  await until(() => store.isUp())
+  const [operator] = [await openReady(t, settings)]
+  await operator.commands?.send(['REPLICAOF', '127.0.0.1', '1'])
+  await until(() => !store.isUp())
+  t.match(await quickly(t, store.add('tries', 1, 1000)), { answered: false })
+  await sleep(1500)
+  t.equal(warnings.length, 1, `told once: ${warnings.join('\n')}`)
+  t.match(warnings[0], /does not answer: READONLY/)
+  await server.kill()
+  await server.start()
+  await until(() => store.isUp())
+  t.match(await store.add('tries', 1, 1000), { answered: true, value: 1 })
+})
+
+t.test('a server that refuses commands is told of, without what they were about', async t => {
+  if (!needs(t, 'redis')) return
+  const server = await startRedis()
+  t.teardown(() => server.close())
+  const warnings: string[] = []
+  const settings = { ...defaults, valkey_url: `redis://127.0.0.1:${server.port}` }
+  const store = await openState(settings, { warn: line => warnings.push(line) })
+  t.teardown(() => store.close())
+  await until(() => store.isUp())
+  await store.commands?.send(['CONFIG', 'SET', 'maxmemory', '1'])
+  for (let tries = 0; tries < 50; tries++) await store.add('anna', 1, 1000)
+  t.match(await store.commands?.send(['NONSENSE', 'anna', 'secret']), { answered: false })
+  t.match(warnings, [/redis:.* refuses a command: OOM/])
+  t.notMatch(warnings.join(), /anna|secret/)
+  t.equal(warnings.length, 1, 'and no log is filled with it')
+})
+
 t.test('a server that was never there keeps nobody waiting', async t => {
   const store = await openState({ ...defaults, valkey_url: 'redis://127.0.0.1:1' })
   t.match(await quickly(t, store.get('fact')), { answered: false })
