@@ -7,6 +7,7 @@ import { createReloadableCache } from './cache/reloadable-cache.js'
 import type { SharedCache } from './cache/share-cache.js'
 import type { LoadedConfig } from './config/load-config.js'
 import type { HomingConfig, programSchema } from './config/program-schema.js'
+import { DatabaseError } from './database/database-error.js'
 import { openDovecotCaches } from './dovecot/dovecot-caches.js'
 import { type Engine, openEngine } from './engine.js'
 import type { AuthEvent } from './model/auth-event.js'
@@ -105,6 +106,8 @@ export async function startService(config: HomingConfig): Promise<Service> {
   recorders = openRecorders(engine.database, settings, log)
 
   const reportBug = (where: string, error: unknown) => {
+    // A listing that broke off, say: the operator has an outage and no defect to report.
+    if (error instanceof DatabaseError) return log.error({ cause: error }, `${where}: the database failed`)
     metrics.countBug()
     log.error({ cause: error }, `bug: ${where}`)
   }

@@ -116,3 +116,19 @@ t.test(
     }
   },
 )
+
+t.test('a listing that meets a database that is down is an outage, and no bug of ours', async t => {
+  const [nobody = 0] = await freePorts(1)
+  const { ask, homing } = await startAdmin(t, undefined, `database_url = "mysql://x@127.0.0.1:${nobody}/x"\n`)
+  t.match(await ask('GET', 'local-users'), {
+    status: 503,
+    body: { error: 'unavailable', message: /ECONNREFUSED/ },
+  })
+  const users = await fetch(`${homing.url}/v1/userdb/users`, {
+    headers: { authorization: `Bearer ${homing.token}` },
+  })
+  t.equal(users.status, 503)
+  await homing.waitForLog('userdb listing', 'ECONNREFUSED')
+  t.notMatch(await homing.log(), '"bug: ')
+  t.match(await (await fetch(`${homing.url}/metrics`)).text(), '\nhoming_bugs_total 0\n')
+})

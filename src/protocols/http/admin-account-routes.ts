@@ -56,8 +56,11 @@ function mountKind(
 
   app.get<{ Querystring: { mask?: string } }>(path, async (request, reply) => {
     const names = deskFor(request).list(request.query.mask ?? '*')
-    const body = Readable.from(jsonLines(names, error => services.reportBug('admin listing', error)))
-    return reply.type('application/x-ndjson').send(body)
+    const lines = jsonLines(names, error => services.reportBug('admin listing', error))
+    // What fails before the first name can still be told.
+    const first = await unlessUnavailable(reply, lines.next())
+    if (first === undefined) return reply
+    return reply.type('application/x-ndjson').send(Readable.from(allOf(first, lines)))
   })
   app.get<{ Params: Params }>(`${path}/:user`, one, (request, reply) =>
     answer(reply, 200, () => deskFor(request).show(request.params.user)),
@@ -89,6 +92,11 @@ async function* jsonLines(
     if (!(error instanceof DatabaseError)) broken(error)
     throw error
   }
+}
+
+async function* allOf<T>(first: IteratorResult<T>, rest: AsyncIterable<T>): AsyncGenerator<T> {
+  if (!first.done) yield first.value
+  yield* rest
 }
 
 const statuses: Readonly<Record<DeskRefusal['refused'], readonly [status: number, message: string]>> = {
