@@ -98,6 +98,8 @@ function suite(t: Test, database: MakeDatabase): void {
       'limit=1001',
       'after=x',
       'after=WzEsMiwtMV0',
+      `after=${Buffer.from('[0,1e300,0]').toString('base64url')}`,
+      `after=${Buffer.from('[0,9000000000000000,0]').toString('base64url')}`,
       'user=anna',
     ]
     for (const query of odd) t.match(await ask('GET', `attempts/failures?${query}`), { status: 400 }, query)

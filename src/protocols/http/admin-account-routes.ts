@@ -21,6 +21,12 @@ export const accountReplySchema = {
   additionalProperties: true,
 } as const
 
+export const accountsQuerySchema = {
+  type: 'object',
+  additionalProperties: false,
+  properties: { mask: { type: 'string', maxLength: 1024 } },
+} as const
+
 export const deletedReplySchema = {
   type: 'object',
   required: ['deleted'],
@@ -50,11 +56,12 @@ function mountKind(
   deskFor: (request: FastifyRequest) => AccountDesk,
   services: Services,
 ): void {
+  const listed = { schema: { querystring: accountsQuerySchema } }
   const one = { schema: { response: { 200: accountReplySchema } } }
   const whole = { schema: { body: accountBodySchema, response: { 201: accountReplySchema } } }
   const part = { schema: { body: accountBodySchema, response: { 200: accountReplySchema } } }
 
-  app.get<{ Querystring: { mask?: string } }>(path, async (request, reply) => {
+  app.get<{ Querystring: { mask?: string } }>(path, listed, async (request, reply) => {
     const names = deskFor(request).list(request.query.mask ?? '*')
     const lines = jsonLines(names, error => services.reportBug('admin listing', error))
     // What fails before the first name can still be told.

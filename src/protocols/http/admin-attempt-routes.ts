@@ -43,6 +43,8 @@ const LIMIT = '20'
 /** A caller waits no longer, nor does the server go on. */
 const DEADLINE_MS = 10_000
 const MOST_ROWS = 1_000_000
+/** The last second of the year 9999: there is no date after it that everybody could write. */
+const LAST_SECOND = 253_402_300_799
 
 type Query = { readonly since?: string; readonly limit?: string; readonly after?: string }
 type Ask = (since: number, limit: number, part: ReportPart) => Promise<readonly object[]>
@@ -108,7 +110,9 @@ function placeOf(
 ): { readonly since: number; readonly until: number; readonly offset: number } | { readonly wrong: string } {
   if (after !== undefined) {
     const [since, until, offset] = readPageToken(after, ['number', 'number', 'number']) ?? []
-    const isRight = [since, until, offset].every(part => Number.isInteger(part) && Number(part) >= 0)
+    const isRight = [since, until, offset].every(
+      part => Number.isInteger(part) && Number(part) >= 0 && Number(part) <= LAST_SECOND,
+    )
     if (
       !isRight ||
       since === undefined ||

@@ -46,7 +46,15 @@ export function createHttpServer(
     // A 503 while we drain would be a temporary failure to somebody whom we can still answer.
     return503OnClosing: false,
     routerOptions: { maxParamLength: 256 },
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
+    // A column may be a text or a number: Ajv would say beside the log that it does not like that.
+    ajv: {
+      customOptions: {
+        coerceTypes: false,
+        removeAdditional: false,
+        useDefaults: false,
+        allowUnionTypes: true,
+      },
+    },
   })
   tls?.serve(app.server as unknown as Server)
   const direct = tls

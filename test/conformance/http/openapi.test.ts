@@ -6,6 +6,7 @@ import { parse } from 'yaml'
 import {
   accountBodySchema,
   accountReplySchema,
+  accountsQuerySchema,
   deletedReplySchema,
 } from '../../../src/protocols/http/admin-account-routes.js'
 import {
@@ -74,6 +75,7 @@ t.test('the mask of a listing is the same in openapi.yaml and in the route', asy
 })
 
 const queries = {
+  'GET /v1/admin/proxy-users': accountsQuerySchema,
   'GET /v1/admin/lists/block': pageQuerySchema,
   'GET /v1/admin/lists/allow': pageQuerySchema,
   'GET /v1/admin/attempts/failures': reportQuerySchema,
