@@ -50,7 +50,8 @@ export function createLoginRecorder(options: LoginRecorderOptions): LoginRecorde
   let written = 0
   let dropped = 0
   let notBefore = 0
-  let warnedAt = Number.NEGATIVE_INFINITY
+  const warnedAt = new Map<string, number>()
+  let hasNone = false
   let isStopping = false
   let writing: Promise<void> | undefined
 
@@ -72,7 +73,7 @@ export function createLoginRecorder(options: LoginRecorderOptions): LoginRecorde
         await writeBatch(batch)
         written += batch.length
       } catch (cause) {
-        tell(cause)
+        tell('login events are not written', cause)
         notBefore = clock.now() + limits.backOffMs
         // A table that is missing stays missing: events would be old before anybody has made it.
         if ((cause as { temporary?: unknown }).temporary === true && !isStopping) return
@@ -95,21 +96,24 @@ export function createLoginRecorder(options: LoginRecorderOptions): LoginRecorde
 
   async function prune(): Promise<void> {
     const { login_events, login_events_retention: retentionMs } = settings
-    if (retentionMs === 0 || login_events === 'none') return
+    if (retentionMs === 0 || (login_events === 'none' && hasNone)) return
     try {
       const before = clock.unixSeconds() - Math.floor(retentionMs / 1000)
       while (!isStopping && (await store.prune(before, limits.pruned)) === limits.pruned) {
         await new Promise(resolve => setTimeout(resolve, limits.pauseMs).unref())
       }
     } catch (cause) {
-      tell(cause)
+      if (login_events !== 'none') tell('old login events are not deleted', cause)
+      // Who keeps none may have no table for them, and no right to delete anything.
+      else if ((cause as { temporary?: unknown }).temporary !== true) hasNone = true
     }
   }
 
-  function tell(cause: unknown): void {
-    if (clock.now() - warnedAt < WARN_AGAIN_MS) return
-    warnedAt = clock.now()
-    warn('login events are not written', cause)
+  function tell(message: string, cause: unknown): void {
+    const now = clock.now()
+    if (now - (warnedAt.get(message) ?? Number.NEGATIVE_INFINITY) < WARN_AGAIN_MS) return
+    warnedAt.set(message, now)
+    warn(message, cause)
   }
 
   return {

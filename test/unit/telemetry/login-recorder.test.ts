@@ -179,3 +179,29 @@ t.test('events are kept once, though the last logins of the same batch have to b
   await sleep(50)
   t.match(counts(), { written: 2, dropped: 0, waiting: 0 })
 })
+
+t.test('what was kept before login_events was turned off ends in its time, too', async t => {
+  let asked = 0
+  const prune = async () => {
+    asked++
+    return 0
+  }
+  recorder(t, { login_events: 'none', last_login: false }, { prune }, { pruneEveryMs: 20 })
+  for (let waited = 0; waited < 100 && asked === 0; waited++) await sleep(10)
+  t.ok(asked > 0)
+
+  let tries = 0
+  const missing = async () => {
+    tries++
+    throw Object.assign(new Error('no such table'), { temporary: false })
+  }
+  const never = recorder(t, { login_events: 'none' }, { prune: missing }, { pruneEveryMs: 20 })
+  await sleep(100)
+  t.equal(tries, 1, 'nor is it asked for again')
+  const forEver = recorder(t, { login_events_retention: 0 }, { prune: missing }, { pruneEveryMs: 20 })
+  const all = recorder(t, {}, { prune: missing }, { pruneEveryMs: 20 })
+  await sleep(100)
+  t.same(never.warnings, [], 'who keeps nothing needs no table for it')
+  t.same(forEver.warnings, [])
+  t.same(all.warnings, ['old login events are not deleted'])
+})
