@@ -27,34 +27,30 @@ const WAITING = 8 * 1024 * 1024
 const TRY_AGAIN_MS = 50
 const FLUSH_DEADLINE_MS = 1000
 
-/** Lines that wait, as bytes: texts would be copied by V8's collector in the meantime, and logins wait while it does that. */
-interface Piece {
-  readonly bytes: Buffer
-  readonly lines: number
-}
+const LINE_BREAK = Buffer.from('\n')
 
 export function createLineWriter(fd: number, limit = WAITING): LineWriter {
   let unmade: (() => string)[] = []
-  let waiting: Piece[] = []
+  /** As bytes: texts would be copied by V8's collector in the meantime, and logins wait while it does that. */
+  let waiting: Buffer[] = []
   let waitingBytes = 0
   let writing: Promise<void> | undefined
   let droppedLines = 0
   let isEnding = false
+  /** The last write ended within a line: what comes next must not become a part of it. */
+  let isCut = false
   const timer = setInterval(() => void writeOut(), GATHERING_MS)
   timer.unref()
 
   function take(lines: readonly string[]): void {
     let text = ''
-    let taken = 0
     for (const line of lines) {
-      if (waitingBytes + text.length + line.length > limit) continue
-      text += line
-      taken++
+      if (waitingBytes + text.length + line.length > limit) droppedLines++
+      else text += line
     }
-    droppedLines += lines.length - taken
-    if (taken === 0) return
+    if (text === '') return
     const bytes = Buffer.from(text)
-    waiting.push({ bytes, lines: taken })
+    waiting.push(bytes)
     waitingBytes += bytes.length
     if (waitingBytes >= GATHERED) void writeOut()
   }
@@ -89,12 +85,19 @@ export function createLineWriter(fd: number, limit = WAITING): LineWriter {
     while (waiting.length > 0) {
       const pieces = waiting
       waiting = []
-      const bytes = Buffer.concat(pieces.map(piece => piece.bytes))
-      if (!(await writeBytes(fd, bytes))) droppedLines += pieces.reduce((sum, { lines }) => sum + lines, 0)
+      const bytes = Buffer.concat(pieces)
+      await writeLines(bytes)
       // What is being written counts as waiting: it is in memory as well.
       waitingBytes -= bytes.length
       if (waitingBytes < GATHERED && !isEnding) break
     }
+  }
+
+  async function writeLines(bytes: Buffer): Promise<void> {
+    if (isCut && (await writeBytes(fd, LINE_BREAK)) === 1) isCut = false
+    const written = isCut ? 0 : await writeBytes(fd, bytes)
+    if (written > 0) isCut = bytes[written - 1] !== LINE_BREAK[0]
+    if (written < bytes.length) droppedLines += linesIn(bytes.subarray(written))
   }
 
   return {
@@ -120,16 +123,22 @@ export function createLineWriter(fd: number, limit = WAITING): LineWriter {
   }
 }
 
-/** false: what is left of the bytes cannot be written. */
-async function writeBytes(fd: number, bytes: Buffer): Promise<boolean> {
+function linesIn(bytes: Buffer): number {
+  let lines = 0
+  for (let at = bytes.indexOf('\n'); at >= 0; at = bytes.indexOf('\n', at + 1)) lines++
+  return lines
+}
+
+/** How many of the bytes were written, from the first on; what is left cannot be. */
+async function writeBytes(fd: number, bytes: Buffer): Promise<number> {
   let done = 0
   while (done < bytes.length) {
     const result = await writeOnce(fd, bytes.subarray(done))
     if (typeof result === 'number') done += result
     else if (result.code === 'EAGAIN') await new Promise(resolve => setTimeout(resolve, TRY_AGAIN_MS).unref())
-    else return false
+    else break
   }
-  return true
+  return done
 }
 
 function writeOnce(fd: number, bytes: Buffer): Promise<number | NodeJS.ErrnoException> {

@@ -62,6 +62,35 @@ t.test('a full disk costs lines, which are counted, and nothing else', async t =
   closeSync(fd)
 })
 
+t.test('a line that a full disk has cut off does not become the beginning of another', async t => {
+  const file = join(folder, 'cut')
+  // In a process of its own: the limit is the process's, and tap ends when one is met.
+  const program = `
+    import { execFileSync } from 'node:child_process'
+    import { openSync } from 'node:fs'
+    import { setTimeout as sleep } from 'node:timers/promises'
+    import { createLineWriter } from ${JSON.stringify(import.meta.resolve('../../../src/telemetry/line-writer.js'))}
+    const limitFiles = size => execFileSync('prlimit', ['--pid', String(process.pid), '--fsize=' + size + ':'])
+    const writer = createLineWriter(openSync(${JSON.stringify(file)}, 'a'))
+    limitFiles('1000')
+    for (let n = 0; n < 200; n++) writer.write('line ' + n + ' of the log\\n')
+    while (writer.dropped() === 0) await sleep(20)
+    writer.write('lost\\n')
+    await sleep(1200)
+    limitFiles('unlimited')
+    writer.write('line after\\n')
+    await writer.flush()
+    process.stdout.write(String(writer.dropped()))`
+  const { stdout: dropped } = await promisify(execFile)(process.execPath, [
+    ...['--input-type=module', '--eval', program],
+  ])
+  const lines = readFileSync(file, 'utf8').split('\n')
+  t.same(lines.slice(-2), ['line after', ''])
+  const whole = lines.filter(line => /^line \d+ of the log$/.test(line)).length
+  t.ok(whole > 10)
+  t.equal(Number(dropped), 201 - whole, 'each line that is not whole is counted, and no other')
+})
+
 t.test('a reader that stands still costs what does not fit, and stopping does not wait for it', async t => {
   const fifo = join(folder, 'fifo')
   await promisify(execFile)('mkfifo', [fifo])
