@@ -121,6 +121,7 @@ export async function startService(config: HomingConfig): Promise<Service> {
     reportBug,
   })
   const policy = openedPolicy?.server
+  const usernameRules = createUsernameRules(settings)
   const startedMs = Date.now()
   let isStopping = false
   let hasOpened = () => {}
@@ -144,19 +145,23 @@ export async function startService(config: HomingConfig): Promise<Service> {
     lists: createListDesk({
       table: engine.database.policyLists,
       stored: lists,
-      rules: createUsernameRules(settings),
+      rules: usernameRules,
       clock: systemClock,
     }),
     attempts: {
       loginEvents: engine.database.loginEvents,
       masterUses: engine.database.masterUses,
+      nameOf: typed => {
+        const name = usernameRules.normalise(typed)
+        return 'user' in name ? name.user : typed
+      },
       kept: settings,
     },
     caches: createCacheControl({
       copies: engine.database.copies,
       state,
       dovecots,
-      normalise: createUsernameRules(settings).normaliseStored,
+      normalise: usernameRules.normaliseStored,
       patienceMs: COPIES_PATIENCE_MS,
     }),
     readiness: async () => {

@@ -3,6 +3,7 @@
 import type { Database } from '../database/open-database.js'
 import { isoTime, isTime, masterRow, type ReportRow as Row, withTimes } from '../model/login-report.js'
 import { parseTimeInterval } from '../model/time-interval.js'
+import { createUsernameRules } from '../model/username.js'
 import { type Call, type Command, type CommandOptions, UsageError } from './command.js'
 import { type ExitCode, exitCode } from './exit-code.js'
 import { openConfig } from './open-config.js'
@@ -92,8 +93,8 @@ const lastLogin: Command = {
   examples: ['homing report last-login anna@example.org'],
   options: {},
   run: call =>
-    printReport(call, { protocol: 'protocol', at: 'at', address: 'address' }, ({ loginEvents }) =>
-      loginEvents.lastLogins(call.operands[0] ?? ''),
+    printReport(call, { protocol: 'protocol', at: 'at', address: 'address' }, ({ loginEvents }, nameOf) =>
+      loginEvents.lastLogins(nameOf(call.operands[0] ?? '')),
     ),
 }
 
@@ -102,13 +103,19 @@ export const reportCommands: readonly Command[] = [...timeReports, lastLogin]
 async function printReport(
   call: Call,
   heading: Readonly<Record<string, string>>,
-  ask: (database: Database) => Promise<readonly object[]>,
+  /** `nameOf`: what a user is known as who is named in another way. */
+  ask: (database: Database, nameOf: (typed: string) => string) => Promise<readonly object[]>,
 ): Promise<ExitCode> {
   const config = openConfig(call)
   const { createDatabases } = await import('../database/open-database.js')
   const databases = createDatabases(config.settings, { warn: call.terminal.complain })
+  const rules = createUsernameRules(config.settings)
+  const nameOf = (typed: string) => {
+    const name = rules.normalise(typed)
+    return 'user' in name ? name.user : typed
+  }
   try {
-    const rows = (await ask(databases.open(config.settings.database_url))) as Row[]
+    const rows = (await ask(databases.open(config.settings.database_url), nameOf)) as Row[]
     const { login_events, last_login } = config.settings
     if (rows.length === 0 && login_events === 'none' && !last_login) {
       call.terminal.complain('nothing is kept: login_events is "none" and last_login is off')

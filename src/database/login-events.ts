@@ -113,7 +113,7 @@ export function loginEventsIn(open: () => Promise<SqlDatabase>): LoginEvents {
     lastLogins: async (user, part) => {
       const rows = await ask(
         sql<Row>`
-        select protocol, at, remote_ip as address from homing_last_logins where username = ${user}
+        select protocol, at, remote_ip as address from homing_last_logins where username = ${keptName(user)}
         order by at desc, protocol`,
         part,
       )

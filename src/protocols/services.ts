@@ -45,6 +45,8 @@ export interface Services {
 export interface Attempts {
   readonly loginEvents: LoginReports
   readonly masterUses: Pick<MasterUses, 'latest'>
+  /** What a user is known as who is named in another way. */
+  readonly nameOf: (typed: string) => string
   readonly kept: {
     readonly login_events: string
     readonly last_login: boolean

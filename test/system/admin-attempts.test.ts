@@ -68,6 +68,12 @@ function suite(t: Test, database: MakeDatabase): void {
       await report(url, 'last-login', 'anna'),
       'last login',
     )
+    t.same(
+      (await ask('GET', 'attempts/last-logins/Anna')).body,
+      (await ask('GET', 'attempts/last-logins/anna')).body,
+      'as its users write it',
+    )
+    t.same(await report(url, 'last-login', 'ANNA'), await report(url, 'last-login', 'anna'))
     t.same((await ask('GET', 'attempts/last-logins/nobody')).body.rows, [])
 
     const first = await ask('GET', 'attempts/failures?limit=2')

@@ -55,7 +55,7 @@ export function adminAttemptRoutes(
   { services: { attempts } }: { readonly services: Services },
 ): void {
   if (attempts === undefined) return
-  const { loginEvents, masterUses, kept } = attempts
+  const { loginEvents, masterUses, nameOf, kept } = attempts
   const inTurn = createTurns()
   const events = () => kept.login_events
 
@@ -69,7 +69,7 @@ export function adminAttemptRoutes(
     '/v1/admin/attempts/last-logins/:user',
     { schema: { response: { 200: lastLoginsSchema } } },
     async (request, reply) => {
-      const { user } = request.params
+      const user = nameOf(request.params.user)
       const asked = inTurn(() => loginEvents.lastLogins(user, { deadlineMs: DEADLINE_MS }))
       const found = await unlessUnavailable(reply, asked)
       if (found === undefined) return reply
