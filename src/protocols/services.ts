@@ -33,8 +33,8 @@ export interface Services {
   /** The metrics in Prometheus' text format, and its content type. */
   metrics(): Promise<{ contentType: string; text: string }>
   /**
-   * An exception that should never have happened: into the log and the counters. `where` names the door. A DatabaseError
-   * that nobody could answer with is only logged.
+   * An exception that should never have happened: into the log and the counters. `where` names the door. A
+   * DatabaseError that nobody could answer with is only logged.
    */
   reportBug(where: string, error: unknown): void
   /** Told of what the listeners do; absent in tests. */

@@ -83,7 +83,7 @@ export function createAddressBook(options: AddressBookOptions): AddressBook {
       return keep(key, found.length > 0 ? { addresses: found } : { failed: 'it has no address' })
     } catch (cause) {
       const code = (cause as NodeJS.ErrnoException).code ?? String(cause)
-      // "There is no such name" takes away what is known; everything else is trouble of DNS, and takes it away in the end.
+      // "There is no such name" takes away what is known; everything else is trouble of DNS, and does so in the end.
       const known = entries.get(key)
       const isGone = code === 'ENOTFOUND' || code === 'ENODATA'
       if (!isGone && known && 'addresses' in known.addresses && !isStale(known)) {
