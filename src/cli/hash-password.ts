@@ -14,6 +14,10 @@ export async function hashPassword(
 ): Promise<string> {
   const { generatePassword } = await import('../password/generate-password.js')
   const made = await generatePassword(scheme, password, options)
-  if ('refused' in made) throw new CommandError(exitCode.badData, `${made.refused} (homing pw -l lists them)`)
+  if ('refused' in made) {
+    const { findScheme } = await import('../password/schemes.js')
+    const isMade = findScheme(scheme.split('.', 1)[0] ?? '')?.generate !== undefined
+    throw new CommandError(exitCode.badData, made.refused + (isMade ? '' : ' (homing pw -l lists them)'))
+  }
   return made.stored
 }

@@ -7,6 +7,7 @@ import { readMd5Crypt } from './md5-crypt.js'
 import {
   type Comparison,
   type GenerateOptions,
+  type Generation,
   type HashLimits,
   isLocked,
   malformed,
@@ -58,20 +59,28 @@ const readCrypt = (raw: Buffer, limits: HashLimits): Comparison => {
   return method ? method.read(text, limits) : malformed('the value is of no crypt(3) method')
 }
 
-const shaCrypt = (hash: ShaCryptHash): PasswordScheme => ({
+/** Nothing is made of a password that crypt(3) refuses: the value would match nobody's. */
+const madeBy =
+  (name: string, make: (options: GenerateOptions) => Generation): NonNullable<PasswordScheme['generate']> =>
+  (password, options) =>
+    password.length > PASSWORD_MAX
+      ? { kind: 'impossible', reason: `${name} takes no password of more than ${PASSWORD_MAX} bytes` }
+      : make(options)
+
+const shaCrypt = (name: string, hash: ShaCryptHash): PasswordScheme => ({
   encoding: 'none',
   read: readCrypt,
-  generate: (_password, options: GenerateOptions) => generateShaCrypt(hash, options),
+  generate: madeBy(name, options => generateShaCrypt(hash, options)),
 })
 
-export const sha512Crypt = shaCrypt('sha512')
-export const sha256Crypt = shaCrypt('sha256')
+export const sha512Crypt = shaCrypt('SHA512-CRYPT', 'sha512')
+export const sha256Crypt = shaCrypt('SHA256-CRYPT', 'sha256')
 
 export const desCrypt: PasswordScheme = {
   encoding: 'none',
   weak: true,
   read: readCrypt,
-  generate: (_password, options) => generateDesCrypt(options),
+  generate: madeBy('DES-CRYPT', generateDesCrypt),
 }
 
 /** New values are of bcrypt, as Dovecot makes them. */

@@ -1,7 +1,8 @@
 // New stored passwords: for the CLI, the admin API and strengthening at login.
 
+import { isUtf8 } from 'node:buffer'
 import { randomBytes } from 'node:crypto'
-import type { Password } from '../model/password.js'
+import { hasIllegalCharacters, type Password } from '../model/password.js'
 import { computeHashes } from './compute-hashes.js'
 import type { GenerateOptions } from './password-scheme.js'
 import { findScheme } from './schemes.js'
@@ -17,7 +18,8 @@ export type GeneratedPassword = { readonly stored: string } | { readonly refused
 
 /**
  * `{SCHEME}text`, as `doveadm pw -s SCHEME` would make it; the scheme's name may end in `.HEX`, `.B64`, `.BASE64`.
- * Refused when there is no such scheme or Homing does not make new values of it.
+ * Refused when there is no such scheme, when Homing does not make new values of it, and for a password that the value
+ * would never open: whoever is told that it was set must be able to log in.
  */
 export async function generatePassword(
   schemeName: string,
@@ -29,6 +31,9 @@ export async function generatePassword(
   const encoding = suffix === undefined ? scheme?.encoding : encodingOf(suffix)
   if (!scheme || !encoding) return { refused: `unknown password scheme ${schemeName}` }
   if (!scheme.generate) return { refused: `no new passwords are made with ${schemeName}` }
+  if (hasIllegalCharacters(password)) {
+    return { refused: 'no login can have a password with a tab, a line break, a NUL or a CTRL-A in it' }
+  }
   const { compute = computeHere, ...rest } = options
   const generation = scheme.generate(password.reveal(), { randomBytes, ...rest })
   if (generation.kind === 'impossible') return { refused: generation.reason }
@@ -36,6 +41,10 @@ export async function generatePassword(
     generation.kind === 'cheap'
       ? generation.raw
       : generation.raw(await compute(generation.hash, password.reveal()))
+  if (encoding === 'none' && !isUtf8(raw)) {
+    const upper = name.toUpperCase()
+    return { refused: `${upper} keeps the password as text, and this one is not UTF-8: take ${upper}.B64` }
+  }
   return { stored: formatStoredPassword(schemeName.toUpperCase(), encoding, raw) }
 }
 

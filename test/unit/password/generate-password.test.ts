@@ -43,3 +43,27 @@ t.test('what cannot be made is refused with the reason', async t => {
   t.strictSame(await make('PLAIN-TRUNC'), { refused: 'no new passwords are made with PLAIN-TRUNC' })
   t.strictSame(await make('DIGEST-MD5'), { refused: 'DIGEST-MD5 needs the user name' })
 })
+
+t.test('no value is made that its password would not open', async t => {
+  const of = (scheme: string, password: string | Buffer) => generatePassword(scheme, new Password(password))
+  for (const scheme of ['SHA512-CRYPT', 'SHA256-CRYPT', 'DES-CRYPT']) {
+    for (const length of [512, 600, 5000]) {
+      t.strictSame(await of(scheme, 'a'.repeat(length)), {
+        refused: `${scheme} takes no password of more than 511 bytes`,
+      })
+    }
+    t.match(await of(scheme, 'a'.repeat(511)), { stored: `{${scheme}}` })
+  }
+  for (const scheme of ['SHA512-CRYPT', 'PLAIN.B64', 'SSHA']) {
+    for (const character of ['\0', '\x01', '\t', '\r', '\n']) {
+      t.strictSame(await of(scheme, `a${character}b`), {
+        refused: 'no login can have a password with a tab, a line break, a NUL or a CTRL-A in it',
+      })
+    }
+  }
+  const latin1 = Buffer.from('caf\xe9', 'latin1')
+  t.strictSame(await of('PLAIN', latin1), {
+    refused: 'PLAIN keeps the password as text, and this one is not UTF-8: take PLAIN.B64',
+  })
+  t.strictSame(await of('PLAIN.B64', latin1), { stored: '{PLAIN.B64}Y2Fm6Q==' })
+})
