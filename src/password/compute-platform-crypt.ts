@@ -20,12 +20,20 @@ const known: Readonly<Record<Kind, string>> = {
   bcrypt: '$2b$04$saltsaltsaltsaltsaltse9wZgS.lYgco58c1u4uv2bpBRUoZBzse',
 }
 
-/** Lines of password and setting, each in hex; the answers likewise. The password is in no argv. */
-const program = `$| = 1;
+/**
+ * Lines of password and setting, each in hex; the answers likewise. The password is in no argv. While it computes, the end of
+ * its input is a signal that ends it: whoever asked may have been killed, and crypt(3) can take minutes and a gigabyte.
+ */
+const program = `use Fcntl;
+$| = 1;
+fcntl STDIN, F_SETOWN, $$;
+my $flags = fcntl STDIN, F_GETFL, 0;
 while (<STDIN>) {
   chomp;
+  fcntl STDIN, F_SETFL, $flags | O_ASYNC;
   my ($password, $setting) = map { pack "H*", $_ } split / /, $_, 2;
   my $hash = crypt($password, $setting) // "";
+  fcntl STDIN, F_SETFL, $flags + 0;
   print unpack("H*", $hash), "\\n";
 }`
 

@@ -1,7 +1,8 @@
 // What another process computes ends with the thread that asked for it: nothing is left behind, and nothing aborts.
 
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 
@@ -60,6 +61,15 @@ t.test('a service that stops in the middle of argon2 stops in good order', async
   t.match(stdout, /the service is stopping/)
 })
 
+/** A process that has ended may be there until somebody asks how. */
+function runs(pid: string): boolean {
+  try {
+    return !/^State:\s*[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'))
+  } catch {
+    return false
+  }
+}
+
 /** Takes many times longer than the tests wait for its end. */
 const long = { argon2: '{ ...argon2, passes: 500 }', yescrypt: 'yescrypt' }
 
@@ -74,6 +84,23 @@ for (const [name, hash] of Object.entries(long)) {
     t.match(stdout, /took too long/, stderr)
     t.match(stdout, /left 0\n$/)
     t.end()
+  })
+
+  t.test(`${name} ends with a service that is killed`, { skip: !existsSync('/proc/self') }, async t => {
+    const { signal, stdout, stderr } = run(
+      60_000,
+      `void ask(${hash})
+       await sleep(500)
+       console.log(JSON.stringify(readdirSync('/proc').filter(name => parentOf(name) === process.pid)))
+       process.kill(process.pid, 'SIGKILL')`,
+    )
+    t.equal(signal, 'SIGKILL', stderr)
+    const pids: string[] = JSON.parse(stdout)
+    t.equal(pids.length, 1)
+    const left = () => pids.filter(runs)
+    for (let n = 0; n < 60 && left().length > 0; n++) await sleep(50)
+    t.strictSame(left(), [])
+    for (const pid of left()) process.kill(Number(pid), 'SIGKILL')
   })
 
   t.test(`a service that stops does not wait for ${name}`, { skip: !existsSync('/proc/self') }, t => {
