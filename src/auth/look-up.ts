@@ -41,13 +41,13 @@ export function lookUp(
 
 function withFields(link: ChainedPassdb, request: AuthRequest, looked: CachedLookup): LookedUp {
   // Named one by one: a spread of objects with different keys costs as much as the cache itself.
-  const { found, cache, password, failure } = withImports(looked)
+  const { found, cache, password, failure, isOlder } = withImports(looked)
   if (found.result !== 'ok') {
-    return { found, cache, password, failure, fields: noFields, fieldsBeforePassword: noFields }
+    return { found, cache, password, failure, isOlder, fields: noFields, fieldsBeforePassword: noFields }
   }
   if (link.defaultFields.length === 0 && link.overrideFields.length === 0) {
     const { fields } = found
-    return { found, cache, password, failure, fields, fieldsBeforePassword: fields }
+    return { found, cache, password, failure, isOlder, fields, fieldsBeforePassword: fields }
   }
   const before = { user: request.user, loginUser: undefined, fields: noFields }
   const withoutOverrides = { ...link, overrideFields: [] }
@@ -56,6 +56,7 @@ function withFields(link: ChainedPassdb, request: AuthRequest, looked: CachedLoo
     cache,
     password,
     failure,
+    isOlder,
     fields: setLinkFields(before, link, found.fields).fields,
     fieldsBeforePassword: setLinkFields(before, withoutOverrides, found.fields).fields,
   }

@@ -37,16 +37,20 @@ export function askToVerify(password: Password, verifier: Verifier, clock: Clock
       ms: clock.now() - startedAt,
       staleReason: staleReason(looked),
     })
-    const judged = (looked: LookedUp) =>
+    const judged = (looked: LookedUp, mayBeOlder = true): Asked | Promise<Asked> =>
       andThen(judge(link, request, looked, passwordVerified, judging), reply => {
         if (reply.result !== 'password_mismatch') return asked(looked, reply)
         // What is right now only the database knows, and it does not say.
         if (looked.cache === 'stale') return asked(looked, looked.failure ?? { result: 'internal_failure' })
-        return isDoubtful(looked) ? again() : asked(looked, reply)
+        // Whatever is under way once that question has its answer was asked after this one came.
+        if (looked.isOlder && mayBeOlder) return again(false)
+        return isDoubtful(looked) ? again(true) : asked(looked, reply)
       })
-    const again = (): Asked | Promise<Asked> =>
-      andThen(lookUp(link, request, { cache, asked: 'verify', again: true }), judged)
-    return andThen(lookUp(link, request, { cache, asked: 'verify' }), judged)
+    const again = (mayBeOlder: boolean): Asked | Promise<Asked> =>
+      andThen(lookUp(link, request, { cache, asked: 'verify', again: true }), looked =>
+        judged(looked, mayBeOlder),
+      )
+    return andThen(lookUp(link, request, { cache, asked: 'verify' }), looked => judged(looked))
   }
 }
 

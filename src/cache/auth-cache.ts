@@ -12,7 +12,7 @@ import { type CacheStats, statsOf } from './cache-stats.js'
 import { CachedPassword } from './cached-password.js'
 import { countsSince, noCounts } from './counts.js'
 import type { Entry } from './entries.js'
-import { Flights } from './flights.js'
+import { Flights, type Joined } from './flights.js'
 import { isMeantBy } from './flush-masks.js'
 import { type Outage, Outages } from './outages.js'
 
@@ -40,6 +40,8 @@ export interface CachedLookup {
   readonly password?: CachedPassword | undefined
   /** With `stale`: why the database did not answer. */
   readonly failure?: Refusal<'internal_failure'> | undefined
+  /** The database had been asked, for somebody else, before this question came. */
+  readonly isOlder?: boolean | undefined
 }
 
 export interface AuthCache {
@@ -110,11 +112,12 @@ export function createAuthCache(settings: CacheSettings, clock: Clock): AuthCach
     const again = question.again === true
     const mayFallBack = wasKnown || again
     const standing = mayFallBack ? outages.standing(sourceOf(question), clock.now()) : undefined
-    const { found, entry }: Fresh = standing ? { found: standing } : await askOnce(key, question)
+    const { answer, isOlder } = standing ? unasked(standing) : askOnce(key, question)
+    const { found, entry } = await answer
     const cache = mayFallBack ? 'expired' : 'miss'
-    if (entry && !entry.gone) return { found, cache, password: passwordOf(entry) }
+    if (entry && !entry.gone) return { found, cache, password: passwordOf(entry), isOlder }
     const stale = again ? undefined : fallback(key, found)
-    return stale ?? { found, cache }
+    return stale ?? { found, cache, isOlder }
   }
 
   function hit(entry: Entry): CachedLookup {
@@ -127,7 +130,7 @@ export function createAuthCache(settings: CacheSettings, clock: Clock): AuthCach
     return credentials === undefined ? { result: 'ok', fields } : { result: 'ok', credentials, fields }
   }
 
-  function askOnce(key: CacheKey, question: PassdbQuestion): Promise<Fresh> {
+  function askOnce(key: CacheKey, question: PassdbQuestion): Joined<Fresh> {
     const { passdb, request, asked } = question
     return flights.join(key, async isCurrent => {
       const askedAt = clock.now()
@@ -160,6 +163,10 @@ interface Fresh {
   readonly found: PassdbLookup
   /** Absent: an answer that is not kept. */
   readonly entry?: Entry
+}
+
+function unasked(found: Outage): Joined<Fresh> {
+  return { answer: Promise.resolve({ found }), isOlder: false }
 }
 
 function sourceOf({ kind = 'P', name }: PassdbQuestion): string {

@@ -8,6 +8,12 @@ interface Flight<T> {
   readonly answer: Promise<T>
 }
 
+export interface Joined<T> {
+  readonly answer: Promise<T>
+  /** It was under way before: what was changed until now need not be in it. */
+  readonly isOlder: boolean
+}
+
 export class Flights<T> {
   readonly #underWay = new TransientMap<string, Flight<T>>()
 
@@ -15,10 +21,10 @@ export class Flights<T> {
    * The answer that is under way for this key, or the one that `ask` gets: everybody shares its end, good or bad.
    * `isCurrent` says, once `ask` has awaited something, whether it was not called back meanwhile.
    */
-  join({ user, rest }: CacheKey, ask: (isCurrent: () => boolean) => Promise<T>): Promise<T> {
+  join({ user, rest }: CacheKey, ask: (isCurrent: () => boolean) => Promise<T>): Joined<T> {
     const key = `${user.length}:${user}${rest}`
     const underWay = this.#underWay.get(key)
-    if (underWay) return underWay.answer
+    if (underWay) return { answer: underWay.answer, isOlder: true }
     const isCurrent = () => this.#underWay.get(key) === flight
     const flight: Flight<T> = { user, answer: ask(isCurrent) }
     this.#underWay.set(key, flight)
@@ -26,7 +32,7 @@ export class Flights<T> {
       if (isCurrent()) this.#underWay.delete(key)
     }
     flight.answer.then(land, land)
-    return flight.answer
+    return { answer: flight.answer, isOlder: false }
   }
 
   /** Whoever asks from now on joins none of these, and what they bring is too old to be kept. */

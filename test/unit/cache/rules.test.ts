@@ -225,6 +225,27 @@ t.test('what was asked before a flush is not kept, and nobody who asks after it 
   t.equal(await login('anna', 'right'), 'password_mismatch expired 1')
 })
 
+t.test('a new password is right although a query is under way that has read the old one', async t => {
+  for (const isCached of [false, true]) {
+    const { login, database } = site()
+    if (isCached) await login('anna', 'right')
+    let open = () => {}
+    database.gate = new Promise(resolve => {
+      open = resolve
+    })
+    const early = login('anna', isCached ? 'wrong' : 'right')
+    await new Promise(setImmediate)
+    // By somebody else, who tells us nothing.
+    database.set('anna', 'new')
+    const late = login('anna', 'new')
+    await new Promise(setImmediate)
+    open()
+    t.match(await early, isCached ? /^password_mismatch/ : /^ok/)
+    t.match(await late, /^ok/)
+    t.equal(await login('anna', 'new'), 'ok hit 0')
+  }
+})
+
 t.test('flush forgets users by name and by mask, and counts entries', async t => {
   const { login, cache, database } = site({ cacheKey: ['protocol'] })
   for (const user of ['anna', 'anton', 'bob']) database.set(user, 'right')
