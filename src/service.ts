@@ -161,7 +161,7 @@ export async function startService(config: HomingConfig): Promise<Service> {
       copies: engine.database.copies,
       state,
       dovecots,
-      normalise: usernameRules.normaliseStored,
+      rules: usernameRules,
       patienceMs: COPIES_PATIENCE_MS,
     }),
     readiness: async () => {

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { RequestKind } from '../database/change-log.js'
 import type { Copies, CopyAnswer } from '../database/copies.js'
 import type { DovecotCaches, DovecotFlushed } from '../dovecot/dovecot-caches.js'
+import type { UsernameRules } from '../model/username.js'
 import type { StateStore } from '../state/state-store.js'
 import { CHANGES_CHANNEL, formatBusMessage } from './bus-message.js'
 import type { CacheStats } from './cache-stats.js'
@@ -45,8 +46,8 @@ export interface CacheControlOptions {
   readonly copies: Copies
   readonly state: StateStore
   readonly dovecots: DovecotCaches
-  /** A name as it was written → the login name that caches know. */
-  readonly normalise: (name: string) => string
+  /** Caches know login names, and an administrator writes them as users do. */
+  readonly rules: UsernameRules
   /** Copies that have not answered by then have not confirmed. */
   readonly patienceMs: number
 }
@@ -54,7 +55,7 @@ export interface CacheControlOptions {
 const LOOK_AGAIN_MS = 25
 
 export function createCacheControl(options: CacheControlOptions): CacheControl {
-  const { copies, state, dovecots, normalise, patienceMs } = options
+  const { copies, state, dovecots, rules, patienceMs } = options
   const tell = (masks: readonly string[]) =>
     state.isShared
       ? state.publish(CHANGES_CHANNEL, formatBusMessage({ masks, look: true }))
@@ -92,7 +93,7 @@ export function createCacheControl(options: CacheControlOptions): CacheControl {
 
   return {
     flush: async written => {
-      const masks = written.map(mask => (/[*?]/.test(mask) ? mask : normalise(mask)))
+      const masks = written.map(mask => asCached(mask, rules))
       const asked = await ask('flush', masks)
       const flushed = asked.copies.map(({ name, answers = [] }) => ({
         name,
@@ -116,6 +117,12 @@ export function createCacheControl(options: CacheControlOptions): CacheControl {
       }
     },
   }
+}
+
+/** Of a mask, and of a name that nobody can log in by, only the case can be told. */
+function asCached(mask: string, rules: UsernameRules): string {
+  const name = /[*?]/.test(mask) ? undefined : rules.normalise(mask)
+  return name && 'user' in name ? name.user : rules.normaliseStored(mask)
 }
 
 function read(answer: string): { readonly entries?: unknown; readonly stats?: unknown } {

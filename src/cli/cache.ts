@@ -59,7 +59,7 @@ async function useCaches(call: Call, use: (caches: CacheControl) => Promise<Exit
         copies: database.copies,
         state,
         dovecots,
-        normalise: createUsernameRules(settings).normaliseStored,
+        rules: createUsernameRules(settings),
         patienceMs: PATIENCE_MS + settings.auth_cache_poll_interval,
       }),
     )
