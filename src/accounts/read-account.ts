@@ -3,8 +3,7 @@
 import type { BulkAccount } from '../database/bulk-accounts.js'
 import { storedPasswordProblem } from '../database/stored-password-problem.js'
 import type { UsernameRules } from '../model/username.js'
-import { tooFastToGuess } from '../password/hash-strength.js'
-import { readStoredPassword } from '../password/stored-password.js'
+import { tooFastToGuess, whyUnreadable } from '../password/hash-strength.js'
 import { type AccountColumn, type AccountValues, columnsByName } from './account-columns.js'
 import type { AccountKind } from './account-kinds.js'
 
@@ -74,7 +73,6 @@ function readHash(
   if (text === '') return isOptional ? { stored: null } : { wrong: 'has no password' }
   const stored = /^\$[0-9a-zA-Z]+\$/.test(text) ? `{CRYPT}${text}` : text
   if (!stored.startsWith('{')) return { wrong: 'has a password without {SCHEME}' }
-  const read = readStoredPassword(stored)
-  const reason = read.kind === 'refused' ? read.reason : storedPasswordProblem(stored)
+  const reason = storedPasswordProblem(stored) ?? whyUnreadable(stored)
   return reason === undefined ? { stored } : { wrong: `has a hash that cannot be used: ${reason}` }
 }

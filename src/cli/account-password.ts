@@ -49,9 +49,8 @@ async function checkedHash(hash: string): Promise<string> {
   if (!hash.startsWith('{')) {
     throw new CommandError(exitCode.badData, 'the hash has no {SCHEME}: {SHA512-CRYPT}$6$…, {BLF-CRYPT}$2y$…')
   }
-  const { readStoredPassword } = await import('../password/stored-password.js')
-  const read = readStoredPassword(hash)
-  if (read.kind === 'refused')
-    throw new CommandError(exitCode.badData, `the hash cannot be used: ${read.reason}`)
+  const { whyUnreadable } = await import('../password/hash-strength.js')
+  const reason = whyUnreadable(hash)
+  if (reason !== undefined) throw new CommandError(exitCode.badData, `the hash cannot be used: ${reason}`)
   return hash
 }

@@ -43,6 +43,15 @@ export const compareStrength = (a: HashStrength, b: HashStrength): number =>
   a.class - b.class || a.work - b.work
 
 /**
+ * Why no login could ever be compared with the value, however much work logins may cost; undefined where one could. A locked
+ * account's is compared too: nothing matches it.
+ */
+export function whyUnreadable(stored: string): string | undefined {
+  const strength = strengthOf(stored, withoutLimits)
+  return strength.kind === 'refused' ? strength.reason : undefined
+}
+
+/**
  * What is wrong with a stored value for the accounts that open all others: whoever gets it can try passwords by the
  * million a second, or it cannot be read. Undefined when each try costs.
  */

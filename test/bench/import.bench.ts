@@ -27,7 +27,7 @@ function homing(url: string, args: readonly string[]): number {
 
 function csvFile(): string {
   const path = join(folder, 'users.csv')
-  const hash = `{SHA512-CRYPT}$6$saltsaltsaltsalt$${'a'.repeat(86)}`
+  const hash = `{SHA512-CRYPT}$6$saltsaltsaltsalt$${'a'.repeat(85)}.`
   const lines = Array.from(
     { length: rows },
     (_, i) => `user${i}@example${i % 100}.org,backend${i % 10}.example.org,,starttls,,${hash}`,

@@ -178,6 +178,18 @@ t.test('a hash that was made elsewhere is taken as it is, and one that cannot wo
   const bad = (text: string) => homing('local-user', 'set', 'moved@example.org', '--password-hash', text)
   t.match(bad('$6$salt$hash'), { code: 65, err: /has no \{SCHEME\}/ })
   t.match(bad('{SHA-9000}x'), { code: 65, err: /cannot be used/ })
+  // Of a known scheme, and yet nothing that any login could be compared with.
+  for (const text of [
+    hash.slice(0, 60),
+    '{BLF-CRYPT}$2y$10$short',
+    '{PBKDF2}x',
+    '{SCRAM-SHA-256}x',
+    '{ARGON2ID}$argon2id$v=19$m=65536',
+  ]) {
+    t.match(bad(text), { code: 65, err: /the hash cannot be used: / }, text)
+  }
+  t.match(withInput('moved', 'auth', 'test', 'moved@example.org'), { code: 0 })
+  t.match(bad('{CRYPT}*'), { code: 0 }, 'what locks an account is no mistake')
 })
 
 t.test(

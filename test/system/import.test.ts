@@ -15,7 +15,7 @@ const program = fileURLToPath(new URL('../../src/cli/homing.js', import.meta.url
 const folder = mkdtempSync(join(tmpdir(), 'homing-import-'))
 t.teardown(() => rmSync(folder, { recursive: true, force: true }))
 
-const hash = `{SHA512-CRYPT}$6$saltsalt$${'a'.repeat(86)}`
+const hash = `{SHA512-CRYPT}$6$saltsalt$${'a'.repeat(85)}.`
 
 interface Target {
   readonly url: string
@@ -81,7 +81,9 @@ function suite(t: Test, make: () => Target | Promise<Target>): void {
         'short@example.org,backend',
         'clear@example.org,backend,,,secret',
         'cut@example.org,backend,,,{SSHA}AAAA',
-        'crypt@example.org,backend,,,$6$saltsalt$'.concat('b'.repeat(86)),
+        'crypt@example.org,backend,,,$6$saltsalt$'.concat('b'.repeat(85), '.'),
+        'damaged@example.org,backend,,,{BLF-CRYPT}$2y$10$short',
+        'empty@example.org,backend,,,{SCRAM-SHA-256}x',
         'ANNA@example.org,backend3,,,',
         'with space@example.org,backend,,,',
         `${'long'.repeat(100)}@example.org,backend,,,`,
@@ -94,13 +96,15 @@ function suite(t: Test, make: () => Target | Promise<Target>): void {
     const refused = out.split('\n').filter(line => line.startsWith('line '))
     t.match(
       refused.map(line => Number(/^line (\d+)/.exec(line)?.[1])).sort((a, b) => a - b),
-      [4, 5, 6, 7, 8, 10, 11, 12],
+      [4, 5, 6, 7, 8, 10, 11, 12, 13, 14],
     )
     t.match(out, /line 4 \(nohost@example\.org\): has no host/)
     t.match(out, /line 5 .*: port: "99999" is no port/)
     t.match(out, /line 7 .*: has a password without \{SCHEME\}/)
-    t.match(out, /line 10 .*: is there already/)
-    t.match(out, /\n4 added, 0 updated, 0 there already, 8 refused\n$/)
+    t.match(out, /line 10 .*: has a hash that cannot be used: /)
+    t.match(out, /line 11 .*: has a hash that cannot be used: SCRAM-SHA-256 without /)
+    t.match(out, /line 12 .*: is there already/)
+    t.match(out, /\n4 added, 0 updated, 0 there already, 10 refused\n$/)
     t.notMatch(out, /secret|AAAA|bbbb/, 'what stands in a refused line may be a password')
     t.strictSame(
       (
