@@ -4,14 +4,14 @@ import type { Account, Accounts, AccountTableName } from '../database/accounts.j
 import type { TermsOutcome, WriteTerms } from '../database/write-terms.js'
 import { Password } from '../model/password.js'
 import type { UsernameRules } from '../model/username.js'
-import { generatePassword } from '../password/generate-password.js'
+import { type GeneratePasswordOptions, generatePassword } from '../password/generate-password.js'
 import { importableColumns } from './account-columns.js'
 import type { AccountKind } from './account-kinds.js'
 import { type AccountTexts, accountReader, readFields } from './read-account.js'
 
 export type DeskRefusal =
-  /** What was sent cannot be stored. */
-  | { readonly refused: 'wrong'; readonly why: string }
+  /** What was sent cannot be stored; `busy`: its password was not hashed in time. */
+  | { readonly refused: 'wrong' | 'busy'; readonly why: string }
   | { readonly refused: 'not_found' | 'exists' | 'several' | TermsOutcome }
 
 export type Shown = { readonly account: Account } | DeskRefusal
@@ -30,6 +30,7 @@ export function createAccountDesk(
   kind: AccountKind,
   rules: UsernameRules,
   accounts: Accounts<AccountTableName>,
+  compute: NonNullable<GeneratePasswordOptions['compute']>,
 ): AccountDesk {
   const read = accountReader(kind, rules)
 
@@ -46,8 +47,8 @@ export function createAccountDesk(
   return {
     show: user => named(user, shown),
     add: async (given, terms) => {
-      const texts = await prepared(kind, given)
-      if (typeof texts === 'string') return { refused: 'wrong' as const, why: texts }
+      const texts = await prepared(kind, given, compute)
+      if ('refused' in texts) return texts
       const wanted = read(texts)
       if ('wrong' in wanted) return { refused: 'wrong', why: wanted.wrong }
       const { user, values } = wanted.account
@@ -56,8 +57,8 @@ export function createAccountDesk(
     },
     change: (user, given, terms) =>
       named(user, async name => {
-        const texts = await prepared(kind, given)
-        if (typeof texts === 'string') return { refused: 'wrong' as const, why: texts }
+        const texts = await prepared(kind, given, compute)
+        if ('refused' in texts) return texts
         if (texts.has('user')) return { refused: 'wrong' as const, why: 'a name cannot be changed' }
         const fields = readFields(kind, texts)
         if ('wrong' in fields) return { refused: 'wrong' as const, why: fields.wrong }
@@ -82,16 +83,22 @@ const CLEAR = 'clear_password'
 const SCHEME = 'SHA512-CRYPT'
 
 /** The texts with a hash in the place of a clear password, or what is wrong with them. */
-async function prepared(kind: AccountKind, texts: AccountTexts): Promise<AccountTexts | string> {
+async function prepared(
+  kind: AccountKind,
+  texts: AccountTexts,
+  compute: NonNullable<GeneratePasswordOptions['compute']>,
+): Promise<AccountTexts | DeskRefusal> {
   const known = importableColumns(kind.columns)
   const unknown = [...texts.keys()].find(name => !known.has(name) && name !== CLEAR)
-  if (unknown !== undefined) return `there is no column ${unknown.slice(0, 64)}`
+  if (unknown !== undefined) return wrong(`there is no column ${unknown.slice(0, 64)}`)
   const clear = texts.get(CLEAR)
   if (clear === undefined) return texts
-  if (texts.has('password')) return `password and ${CLEAR} contradict each other`
-  if (clear === '') return `${CLEAR} is empty`
-  const made = await generatePassword(SCHEME, new Password(Buffer.from(clear)), {})
-  if ('refused' in made) return made.refused
+  if (texts.has('password')) return wrong(`password and ${CLEAR} contradict each other`)
+  if (clear === '') return wrong(`${CLEAR} is empty`)
+  const made = await generatePassword(SCHEME, new Password(clear), { compute })
+  if ('refused' in made) return made.isBusy ? { refused: 'busy', why: made.refused } : wrong(made.refused)
   const others = [...texts].filter(([name]) => name !== CLEAR)
   return new Map([...others, ['password', made.stored]])
 }
+
+const wrong = (why: string): DeskRefusal => ({ refused: 'wrong', why })

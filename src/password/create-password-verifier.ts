@@ -88,6 +88,7 @@ export function createPasswordVerifier(options: PasswordVerifierOptions = {}): P
       return compare(stored, comparison, password.reveal(), context, compared)
     },
     verifyNothing: async (password, context) => compareNothing(password.reveal(), context),
+    compute: (hash, password, { user }) => pool.submit({ hash, password, user }).outcome,
     ...(rehash && { rehash }),
     warmUp: () => pool.warmUp(),
     describe: () => describe(pool),

@@ -4,17 +4,21 @@ import { isUtf8 } from 'node:buffer'
 import { randomBytes } from 'node:crypto'
 import { hasIllegalCharacters, type Password } from '../model/password.js'
 import { computeHashes } from './compute-hashes.js'
-import type { GenerateOptions } from './password-scheme.js'
+import type { HashOutcome } from './hash-task.js'
+import type { GenerateOptions, Generation } from './password-scheme.js'
 import { findScheme } from './schemes.js'
 import type { SlowHash } from './slow-hash.js'
 import { encodingOf, formatStoredPassword } from './stored-password.js'
 
 export interface GeneratePasswordOptions extends Partial<GenerateOptions> {
   /** Where slow hashes are computed. Default: in this thread, which is right for a command and wrong for a service. */
-  readonly compute?: (hash: SlowHash, password: Buffer) => Promise<Buffer>
+  readonly compute?: (hash: SlowHash, password: Buffer) => Promise<HashOutcome>
 }
 
-export type GeneratedPassword = { readonly stored: string } | { readonly refused: string }
+/** `isBusy`: nothing is wrong with what was asked, but it was not computed this time. */
+export type GeneratedPassword =
+  | { readonly stored: string }
+  | { readonly refused: string; readonly isBusy?: true }
 
 /**
  * `{SCHEME}text`, as `doveadm pw -s SCHEME` would make it; the scheme's name may end in `.HEX`, `.B64`, `.BASE64`.
@@ -37,10 +41,8 @@ export async function generatePassword(
   const { compute = computeHere, ...rest } = options
   const generation = scheme.generate(password.reveal(), { randomBytes, ...rest })
   if (generation.kind === 'impossible') return { refused: generation.reason }
-  const raw =
-    generation.kind === 'cheap'
-      ? generation.raw
-      : generation.raw(await compute(generation.hash, password.reveal()))
+  const raw = generation.kind === 'cheap' ? generation.raw : await rawOf(generation, password, compute)
+  if ('refused' in raw) return raw
   if (encoding === 'none' && !isUtf8(raw)) {
     const upper = name.toUpperCase()
     return { refused: `${upper} keeps the password as text, and this one is not UTF-8: take ${upper}.B64` }
@@ -48,7 +50,20 @@ export async function generatePassword(
   return { stored: formatStoredPassword(schemeName.toUpperCase(), encoding, raw) }
 }
 
-async function computeHere(hash: SlowHash, password: Buffer): Promise<Buffer> {
+type Compute = NonNullable<GeneratePasswordOptions['compute']>
+
+async function rawOf(
+  { hash, raw }: Extract<Generation, { kind: 'slow' }>,
+  password: Password,
+  compute: Compute,
+): Promise<Buffer | Exclude<GeneratedPassword, { stored: string }>> {
+  const outcome = await compute(hash, password.reveal())
+  if ('notAvailable' in outcome) return { refused: outcome.notAvailable }
+  if ('unavailable' in outcome) return { refused: outcome.unavailable, isBusy: true }
+  return raw(outcome.digest)
+}
+
+async function computeHere(hash: SlowHash, password: Buffer): Promise<HashOutcome> {
   const [digest] = await computeHashes([hash], [password])
-  return Buffer.from(digest ?? [])
+  return { digest: Buffer.from(digest ?? []) }
 }

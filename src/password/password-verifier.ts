@@ -2,6 +2,8 @@
 
 import type { Password } from '../model/password.js'
 import type { HashPoolStats } from './hash-pool.js'
+import type { HashOutcome } from './hash-task.js'
+import type { SlowHash } from './slow-hash.js'
 
 /**
  * - `match`, `mismatch`: the stored value was understood and compared.
@@ -42,6 +44,8 @@ export interface PasswordVerifier {
    * At once where auth_unknown_user_hash is off. `unavailable` where a wrong password would have been.
    */
   verifyNothing(password: Password, context: VerifyContext): Promise<PasswordVerdict>
+  /** Computes the hash of a new password, in its turn and away from the event loop. Never rejects. */
+  compute(hash: SlowHash, password: Buffer, context: Pick<VerifyContext, 'user'>): Promise<HashOutcome>
   /** Makes new hashes for weak ones; absent when password_rehash is off. */
   readonly rehash?: Rehash
   /** Resolves when a first verification would not have to wait for set-up or compilation. */

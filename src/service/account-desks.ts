@@ -9,5 +9,9 @@ import { createUsernameRules } from '../model/username.js'
 export function deskOf(engine: Engine, config: HomingConfig, kind: AccountKind, by: string): AccountDesk {
   const rules = createUsernameRules(config.settings)
   const database = engine.databases.open(databaseUrlOf(config, kind.table))
-  return createAccountDesk(kind, rules, database.accounts(kind.table, rules.normaliseStored, by))
+  const accounts = database.accounts(kind.table, rules.normaliseStored, by)
+  // Whoever writes accounts takes turns with those who log in, as one user among them.
+  return createAccountDesk(kind, rules, accounts, (hash, password) =>
+    engine.verifier.compute(hash, password, { user: by }),
+  )
 }

@@ -26,6 +26,8 @@ function suite(t: Test, database: () => Promise<StoredDatabase | undefined>): vo
       status: 201,
       body: { password: 'set', uid: '5000' },
     })
+    const metrics = await fetch(`${homing.url}/metrics`)
+    t.match(await metrics.text(), /^homing_hash_computed_total 1$/m, 'hashed by a hash thread')
     const verify = await fetch(`${homing.url}/v1/passdb/verify`, {
       method: 'POST',
       headers: { authorization: `Bearer ${homing.token}`, 'content-type': 'application/json' },

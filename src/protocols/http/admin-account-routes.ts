@@ -108,6 +108,7 @@ async function* allOf<T>(first: IteratorResult<T>, rest: AsyncIterable<T>): Asyn
 
 const statuses: Readonly<Record<DeskRefusal['refused'], readonly [status: number, message: string]>> = {
   wrong: [422, ''],
+  busy: [503, ''],
   not_found: [404, 'there is no such account'],
   exists: [409, 'the account is there already'],
   several: [409, 'more than one row is this account; nothing was changed'],
@@ -124,6 +125,7 @@ async function answer(
   if (outcome === undefined) return reply
   if ('refused' in outcome) {
     const [code, message] = statuses[outcome.refused]
+    if (code === 503) reply.header('retry-after', '1')
     return reply
       .code(code)
       .send({ error: outcome.refused, message: 'why' in outcome ? outcome.why : message })

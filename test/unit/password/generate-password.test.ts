@@ -32,8 +32,15 @@ t.test('every new value has a salt of its own', async t => {
 })
 
 t.test('the caller says where slow hashes are computed', async t => {
-  const made = await make('SHA512-CRYPT', { compute: async () => Buffer.alloc(64) })
+  const made = await make('SHA512-CRYPT', { compute: async () => ({ digest: Buffer.alloc(64) }) })
   t.strictSame(made, { stored: `{SHA512-CRYPT}$6$${'.'.repeat(16)}$${'.'.repeat(86)}` })
+})
+
+t.test('what is not computed in time is refused for this time', async t => {
+  const busy = await make('SHA512-CRYPT', { compute: async () => ({ unavailable: 'too many wait' }) })
+  t.strictSame(busy, { refused: 'too many wait', isBusy: true })
+  const never = await make('ARGON2ID', { compute: async () => ({ notAvailable: 'no build' }) })
+  t.strictSame(never, { refused: 'no build' })
 })
 
 t.test('what cannot be made is refused with the reason', async t => {
