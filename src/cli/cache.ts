@@ -3,7 +3,7 @@
 import type { Asked, CacheControl, CopyStatus, Flushed } from '../cache/cache-control.js'
 import { type CacheStats, statsLines } from '../cache/cache-stats.js'
 import { createUsernameRules } from '../model/username.js'
-import type { Call, Command } from './command.js'
+import { type Call, type Command, UsageError } from './command.js'
 import { type ExitCode, exitCode } from './exit-code.js'
 import { migrateEmbedded } from './migrate-database.js'
 import { openConfig } from './open-config.js'
@@ -19,7 +19,11 @@ const flush: Command = {
     'Dovecots, who know no masks before 2.4.3, all is flushed then. A change that is made with homing needs no flush.',
   examples: ['homing cache flush anna@example.org', "homing cache flush '*@example.org'"],
   options: {},
-  run: call => useCaches(call, async caches => printFlushed(call, await caches.flush(call.operands))),
+  run: call => {
+    // A variable of a script that is empty must not mean everybody.
+    if (call.operands.includes('')) throw new UsageError('a name is empty; without any name all are flushed')
+    return useCaches(call, async caches => printFlushed(call, await caches.flush(call.operands)))
+  },
 }
 
 const status: Command = {

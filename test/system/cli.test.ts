@@ -192,6 +192,12 @@ t.test('a hash that was made elsewhere is taken as it is, and one that cannot wo
   t.match(bad('{CRYPT}*'), { code: 0 }, 'what locks an account is no mistake')
 })
 
+t.test('an empty name flushes nobody', async t => {
+  t.match(homing('cache', 'flush', ''), { code: 64, out: '', err: /a name is empty/ })
+  t.match(homing('cache', 'flush', 'anna@example.org', ''), { code: 64, err: /a name is empty/ })
+  t.match(homing('cache', 'flush'), { code: 0 })
+})
+
 t.test(
   'a password comes by stdin or a file descriptor, with or without a line break, and never by argv',
   async t => {
