@@ -96,10 +96,15 @@ const kept = new Set([
 const isReplaceable = ({ scheme, ...strength }: HashStrength): boolean =>
   strength.class !== strengthClass.locked && !kept.has(scheme)
 
-/** DES-CRYPT reads seven bits of eight bytes, bcrypt 72 bytes: what was typed beyond them need not be the password. */
+/**
+ * DES-CRYPT reads seven bits of eight bytes, BSDi's of every byte, bcrypt 72 bytes: what was typed beyond them need not be
+ * the password.
+ */
 function wasReadWhole({ scheme }: HashStrength, password: Password): boolean {
   const bytes = password.reveal()
-  if (scheme === 'DES-CRYPT') return bytes.length <= 8 && bytes.every(byte => byte < 0x80)
+  const hasSevenBits = () => bytes.every(byte => byte < 0x80)
+  if (scheme === 'DES-CRYPT') return bytes.length <= 8 && hasSevenBits()
+  if (scheme === 'BSDi extended DES') return hasSevenBits()
   return scheme !== 'BLF-CRYPT' || bytes.length <= 72
 }
 
