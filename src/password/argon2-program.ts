@@ -7,8 +7,8 @@ import type { Argon2Answer, Argon2Question } from './compute-argon2.js'
 /** argon2's own names for its kinds. */
 const types = { argon2i: 1, argon2id: 2 } as const
 
-// Whoever asked is gone, killed perhaps: nobody else ends what is being computed, for minutes and in a gigabyte. An exit would
-// wait for it.
+// Whoever asked is gone, killed perhaps: nobody else ends what is being computed, for minutes and in a gigabyte.
+// An exit would wait for it.
 const end = () => process.kill(process.pid, 'SIGKILL')
 process.stdin.on('end', end)
 process.stdout.on('error', end)

@@ -21,8 +21,9 @@ const known: Readonly<Record<Kind, string>> = {
 }
 
 /**
- * Lines of password and setting, each in hex; the answers likewise. The password is in no argv. While it computes, the end of
- * its input is a signal that ends it: whoever asked may have been killed, and crypt(3) can take minutes and a gigabyte.
+ * Lines of password and setting, each in hex; the answers likewise. The password is in no argv. While it computes, the
+ * end of its input is a signal that ends it: whoever asked may have been killed, and crypt(3) can take minutes and a
+ * gigabyte.
  */
 const program = `use Fcntl;
 $| = 1;

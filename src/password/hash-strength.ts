@@ -43,8 +43,8 @@ export const compareStrength = (a: HashStrength, b: HashStrength): number =>
   a.class - b.class || a.work - b.work
 
 /**
- * Why no login could ever be compared with the value, however much work logins may cost; undefined where one could. A locked
- * account's is compared too: nothing matches it.
+ * Why no login could ever be compared with the value, however much work logins may cost; undefined where one could.
+ * A locked account's is compared too: nothing matches it.
  */
 export function whyUnreadable(stored: string): string | undefined {
   const strength = strengthOf(stored, withoutLimits)

@@ -97,8 +97,8 @@ const isReplaceable = ({ scheme, ...strength }: HashStrength): boolean =>
   strength.class !== strengthClass.locked && !kept.has(scheme)
 
 /**
- * DES-CRYPT reads seven bits of eight bytes, BSDi's of every byte, bcrypt 72 bytes: what was typed beyond them need not be
- * the password.
+ * DES-CRYPT reads seven bits of eight bytes, BSDi's of every byte, bcrypt 72 bytes: what was typed beyond them need
+ * not be the password.
  */
 function wasReadWhole({ scheme }: HashStrength, password: Password): boolean {
   const bytes = password.reveal()
