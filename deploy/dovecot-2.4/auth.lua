@@ -149,7 +149,7 @@ end
 -- Dovecot 2.4 hands over lua_settings, an empty table if there are none; 2.3 hands over nothing.
 function script_init(settings)
   is_dovecot_24 = settings ~= nil
-  url = (settings and settings.url) or url
+  url = ((settings and settings.url) or url):gsub('/+$', '')
   token = (settings and settings.token) or token
   luasocket = (settings and settings.luasocket) or luasocket
   for at, words in ipairs(told) do

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
 import { type DovecotOptions, type RunningDovecot, startDovecot } from './dovecot.js'
 import { imapAnswer } from './mail-clients.js'
-import { type Answer, type Question, reply, type ScriptedService } from './scripted-service.js'
+import { type Answer, body, type Question, reply, type ScriptedService } from './scripted-service.js'
 
 const TEMPORARY = /^NO \[UNAVAILABLE\] Temporary authentication failure/
 export const REFUSED = 'NO [AUTHENTICATIONFAILED] Authentication failed.'
@@ -105,4 +105,24 @@ export async function fileIsMissing(
   await dovecot.waitForLog(
     /asks by Dovecot's own HTTP client, though LuaSocket is installed: .*homing-socket\.lua/,
   )
+}
+
+export async function slashAtTheEnd(
+  t: Test,
+  service: ScriptedService,
+  options: DovecotOptions,
+): Promise<void> {
+  const dovecot = await startDovecot({
+    ...options,
+    service: { ...options.service, url: `${service.url}/` },
+  })
+  t.teardown(() => dovecot.stop())
+  const mark = service.questions.length
+  service.answer = reply(200, 'result=password_mismatch', 'user=x')
+  const imaps = { port: dovecot.ports.imaps, caFile: options.caFile }
+  t.equal(await imapAnswer(imaps, { user: 'slash@example.org', password: 'p' }), REFUSED)
+  service.answer = body('anna@example.org\n\n')
+  t.match(await dovecot.doveadm('user', '*'), { code: 0, stdout: 'anna@example.org\n' })
+  const paths = service.questions.slice(mark).map(({ path }) => path)
+  t.same(paths, ['/v1/passdb/verify', '/v1/userdb/users'])
 }

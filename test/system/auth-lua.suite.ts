@@ -4,7 +4,15 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { fileIsMissing, outage, pieces, REFUSED, type Run, unsound } from './auth-lua-transport.js'
+import {
+  fileIsMissing,
+  outage,
+  pieces,
+  REFUSED,
+  type Run,
+  slashAtTheEnd,
+  unsound,
+} from './auth-lua-transport.js'
 import { badAnswers, smuggledAnswers } from './bad-answers.js'
 import { createAuthority } from './certificates.js'
 import { type DovecotOptions, startDovecot } from './dovecot.js'
@@ -56,6 +64,7 @@ export function testAuthLua(major: '2.3' | '2.4', client: 'LuaSocket' | "Dovecot
     await t.test('a master user has proved who he is already', t => masterLogin(t, run))
     await t.test('the userdb says whose mail is read as whom', t => userdb(t, run))
     await t.test('half a list of users is no list', t => iteration(t, run, listed[major]))
+    await t.test('a URL may end with a slash', t => slashAtTheEnd(t, service, options))
     if (client === 'LuaSocket') {
       await t.test('where homing-socket.lua is missing Dovecot’s own client asks', t =>
         fileIsMissing(t, service, options),
