@@ -2,7 +2,7 @@
 
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyInstance } from 'fastify'
-import { isAmong, type SecretBlock, secretBlock } from './secret-block.js'
+import { isAmong, type SecretBlock, secretBlock, secretsIn } from './secret-block.js'
 
 /**
  * What a listener knows of its callers without a token: that a unix socket's permissions let them in, that they have
@@ -50,8 +50,7 @@ function createTokens(read: () => string): () => readonly SecretBlock[] | undefi
     const now = read()
     if (now === text) return tokens
     text = now
-    const lines = now.split(/\r?\n/).filter(line => line !== '')
-    tokens = now === '' ? undefined : lines.map(line => secretBlock(`Bearer ${line}`))
+    tokens = now === '' ? undefined : secretsIn(now).map(token => secretBlock(`Bearer ${token}`))
     return tokens
   }
 }
@@ -71,7 +70,7 @@ function keyOf({ authorization = '', 'x-api-key': key }: IncomingHttpHeaders): s
   const bearer = /^bearer +(.*)$/i.exec(authorization)?.[1]
   if (bearer !== undefined) return bearer
   const basic = /^basic +([A-Za-z0-9+/]+=*) *$/i.exec(authorization)?.[1]
-  const pair = Buffer.from(basic ?? '', 'base64').toString('utf8')
+  const pair = Buffer.from(basic ?? '', 'base64').toString('latin1')
   return pair.slice(pair.indexOf(':') + 1)
 }
 

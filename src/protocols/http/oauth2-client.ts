@@ -2,7 +2,7 @@
 
 import { Buffer } from 'node:buffer'
 import type { Form } from './form-body.js'
-import { isAmong, type SecretBlock, secretBlock } from './secret-block.js'
+import { isAmong, type SecretBlock, secretBlock, secretsIn } from './secret-block.js'
 
 export interface Oauth2ClientSettings {
   readonly oauth2_client_id: string
@@ -44,8 +44,8 @@ function createSecrets(settings: Oauth2ClientSettings): () => readonly SecretBlo
     if (now === text && settings.oauth2_client_id === id) return secrets
     text = now
     id = settings.oauth2_client_id
-    const lines = text.split(/\r?\n/).filter(line => line !== '')
-    secrets = text === '' ? undefined : lines.map(line => secretBlock(together(asBytes(id), asBytes(line))))
+    secrets =
+      text === '' ? undefined : secretsIn(text).map(secret => secretBlock(together(asBytes(id), secret)))
     return secrets
   }
 }

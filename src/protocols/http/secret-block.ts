@@ -13,6 +13,16 @@ const HASHED = 0xffff
 
 const given = Buffer.alloc(LENGTH)
 
+/**
+ * The secrets of a setting, one a line, with one character a byte as in headers and forms. Each is there without the
+ * space around it as well: no header carries that, so a caller who sends the same line sends it without.
+ */
+export function secretsIn(setting: string): string[] {
+  const lines = setting.split(/\r?\n/).filter(line => line.trim() !== '')
+  const secrets = new Set(lines.flatMap(line => [line, line.trim()]))
+  return [...secrets].map(secret => Buffer.from(secret, 'utf8').toString('latin1'))
+}
+
 export function secretBlock(text: string): SecretBlock {
   const block = Buffer.alloc(LENGTH)
   write(text, block)

@@ -307,6 +307,21 @@ t.test('a caller without the token gets 401 and learns nothing', async t => {
   t.equal((await fetch(`${listener.url}/v1/userdb/users`)).status, 401)
 })
 
+t.test('a token is right as HTTP carries it, whatever is in it and around it', async t => {
+  const listener = await openListener(lookup, { settings: { api_token: 'geheim für alle \n \t \n next\t' } })
+  t.teardown(listener.close)
+  const statusOf = async (token: string) => {
+    const authorization = Buffer.from(`Bearer ${token}`).toString('latin1')
+    return (await post(listener, JSON.stringify(good), { authorization })).status
+  }
+  for (const token of ['geheim für alle', 'geheim für alle ', 'next', 'next\t']) {
+    t.equal(await statusOf(token), 200, JSON.stringify(token))
+  }
+  for (const token of ['', ' ', '\t', 'geheim fur alle', 'next next']) {
+    t.equal(await statusOf(token), 401, JSON.stringify(token))
+  }
+})
+
 t.test('an exception is a temporary failure and is reported', async t => {
   const listener = await openListener(() => {
     throw new Error('a bug in a driver')

@@ -265,11 +265,13 @@ t.test('who is no client of ours learns nothing', async t => {
 })
 
 t.test('an old secret and a new one are right for as long as both are set', async t => {
-  const listener = await open(t, { settings: { api_token: 'old one\n\nnew one\n' } })
+  const listener = await open(t, { settings: { api_token: 'old one\n\n \nnew one \n' } })
   const client = (client_secret: string) =>
     post(listener, `${good}&${form({ client_id: 'dovecot', client_secret })}`)
-  for (const secret of ['old one', 'new one']) t.match(await client(secret), { status: 200 }, secret)
-  for (const secret of ['', 'old one\n\nnew one\n', 'another']) t.match(await client(secret), { status: 401 })
+  for (const secret of ['old one', 'new one', 'new one '])
+    t.match(await client(secret), { status: 200 }, secret)
+  for (const secret of ['', ' ', 'old one\n\n \nnew one \n', 'another'])
+    t.match(await client(secret), { status: 401 })
 })
 
 t.test('introspection knows no token, and calls nobody a wrong one for a setting', async t => {

@@ -192,13 +192,16 @@ t.test('without a verdict in time, or with a bug, the login goes on', async t =>
 })
 
 t.test('the key comes as X-API-Key, as the password of Basic, or as a Bearer token', async t => {
-  const { ask } = openDoor(t, { apiKey: 'geheim\nnext' })
+  const { ask } = openDoor(t, { apiKey: 'geheim\nnext \nschlüssel' })
   const basic = (password: string) => `Basic ${Buffer.from(`wforce:${password}`).toString('base64')}`
   const good = [
     { 'x-api-key': 'geheim' },
     { 'x-api-key': 'next' },
     { authorization: basic('geheim') },
+    { authorization: basic('next') },
+    { authorization: basic('schlüssel') },
     { authorization: 'Bearer geheim' },
+    { 'x-api-key': Buffer.from('schlüssel').toString('latin1') },
   ]
   for (const headers of good) t.equal((await ask('/?command=allow', allow23, headers)).status, 200)
   const bad: Record<string, string>[] = [
