@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'libsql'
 import t from 'tap'
@@ -30,6 +30,29 @@ table = "local_users"
 )
 
 const homing = (input: string, ...args: string[]) => run(args, { input })
+
+for (const major of ['2.3', '2.4']) {
+  t.test(`the commands in masters.conf for ${major} let a proxy in at a backend`, async t => {
+    const text = readFileSync(
+      join(import.meta.dirname, `../../../deploy/dovecot-${major}/masters.conf`),
+      'utf8',
+    )
+    const commands = [...text.matchAll(/`homing ([^`]*)`/g)].map(([, words = '']) => words.split(' '))
+    t.equal(commands.length, 2)
+    const user = `anna@${major}.example.org`
+    t.match(homing('own\n', 'proxy-user', 'add', user, '--host', 'backend.example.org'), { code: 0 })
+    for (const words of commands) {
+      const own = words.map(word =>
+        word.replace('anna@example.org', user).replace(/^proxy@/, `proxy${major}@`),
+      )
+      t.match(homing('of the proxy\n', ...own), { code: 0 }, own.join(' '))
+    }
+    t.match(JSON.parse(homing('', 'proxy-user', 'show', user, '--json').out), {
+      master: `proxy${major}@internal`,
+      pass: 'set',
+    })
+  })
+}
 
 t.test('a master is added, shown, limited, listed and deleted', async t => {
   t.match(homing('s3cret\n', 'master-user', 'add', 'Admin@Example.org', '--domains', 'example.org'), {
