@@ -67,6 +67,14 @@ t.test('serve says where it answers, and stops with exit code 0 on SIGTERM and o
   }
 })
 
+t.test('with every door open it prints its log and nothing beside it', async t => {
+  const doors = { HOMING_ADMIN_LISTEN: `unix:${folder}/admin.sock`, HOMING_POLICY_LISTEN: '127.0.0.1:0' }
+  const { out, err } = await (await serve([], doors)).stop('SIGTERM')
+  t.equal(err, '')
+  const lines = out.split('\n').filter(line => line !== '' && !line.startsWith('Homing is '))
+  for (const line of lines) t.doesNotThrow(() => JSON.parse(line), line)
+})
+
 t.test('a second signal ends a stop that takes its time', async t => {
   const service = await serve(['--set', 'shutdown_delay=30 secs'])
   service.child.kill('SIGTERM')
