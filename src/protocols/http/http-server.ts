@@ -46,6 +46,7 @@ export function createHttpServer(
     // A 503 while we drain would be a temporary failure to somebody whom we can still answer.
     return503OnClosing: false,
     routerOptions: { maxParamLength: 256 },
+    frameworkErrors: (error, _request, reply) => refusePath(error, reply as unknown as FastifyReply),
     // A column may be a text or a number: Ajv would say beside the log that it does not like that.
     ajv: {
       customOptions: {
@@ -109,6 +110,12 @@ function readJsonOnly(app: FastifyInstance): void {
 
 function badRequest(message: string): FastifyError {
   return Object.assign(new Error(message), { name: 'BadRequest', code: 'ERR_BAD_REQUEST', statusCode: 400 })
+}
+
+/** The router's own answer would repeat the path, and have another form than all others. */
+function refusePath({ statusCode = 400 }: FastifyError, reply: FastifyReply): void {
+  const message = statusCode === 414 ? 'a part of the path is too long' : 'the path cannot be read'
+  reply.code(statusCode).send({ error: 'bad_request', message })
 }
 
 const errorWords: Readonly<Record<number, string>> = {

@@ -334,6 +334,16 @@ t.test('an exception is a temporary failure and is reported', async t => {
   t.match(listener.events, [{ result: 'internal_failure', cause: { message: 'a bug in a driver' } }])
 })
 
+t.test('a path that nobody can read is named without repeating it', async t => {
+  const listener = await openListener(lookup)
+  t.teardown(listener.close)
+  for (const path of ['/v1/%zz', '/v1/userdb/users/%', '/%ff?user=anna']) {
+    const answer = await sendRaw(listener.port, `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`)
+    t.match(answer, /^HTTP\/1\.1 400 /, path)
+    t.equal(answer.slice(answer.indexOf('{')), '{"error":"bad_request","message":"the path cannot be read"}')
+  }
+})
+
 t.test('an unknown path is 404', async t => {
   const listener = await openListener(lookup)
   t.teardown(listener.close)
