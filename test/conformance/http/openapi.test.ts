@@ -37,6 +37,7 @@ import {
 } from '../../../src/protocols/http/passdb-schemas.js'
 import { listQuerySchema } from '../../../src/protocols/http/userdb-list-route.js'
 import { healthSchema } from '../../../src/telemetry/service-health.js'
+import { openListener } from './listener.js'
 
 const contract = parse(readFileSync('openapi.yaml', 'utf8'), { merge: true })
 
@@ -94,6 +95,66 @@ for (const [call, schema] of Object.entries(queries)) {
     )
   })
 }
+
+/** What a caller may get wrong → the status of it, and who is asked so. */
+const mistakes: Readonly<
+  Record<string, readonly [status: number, isAsked: (operation: Operation) => boolean]>
+> = {
+  'a body that cannot be read': [400, ({ requestBody }) => requestBody !== undefined],
+  'a body that is too large': [413, ({ requestBody }) => requestBody !== undefined],
+  'a body of another type': [415, ({ requestBody }) => requestBody !== undefined],
+  'a query that cannot be': [
+    400,
+    ({ parameters }) => parameters?.some(({ in: at }) => at === 'query') === true,
+  ],
+  'no secret': [401, ({ security }) => security?.length !== 0],
+  'a caller from elsewhere': [
+    403,
+    ({ path }) => /^\/(?:oauth2|command|v1\/(?:passdb|userdb\/lookup))/.test(path),
+  ],
+  'a token that may only read': [
+    403,
+    ({ path, method }) => path.startsWith('/v1/admin/') && method !== 'get',
+  ],
+}
+
+interface Operation {
+  readonly path: string
+  readonly method: string
+  readonly operationId: string
+  readonly requestBody?: object
+  readonly parameters?: readonly { in: string }[]
+  readonly security?: readonly object[]
+  readonly responses: Readonly<Record<string, object>>
+}
+
+const operations = Object.entries<Record<string, Operation>>(contract.paths).flatMap(([path, item]) =>
+  Object.entries(item)
+    .filter(([method]) => method !== 'parameters' && method !== 'servers')
+    .map(([method, operation]) => ({ ...operation, path, method })),
+)
+
+t.test('every operation names the statuses of the mistakes that can be made with it', async t => {
+  for (const operation of operations) {
+    for (const [mistake, [status, isAsked]] of Object.entries(mistakes)) {
+      if (!isAsked(operation)) continue
+      t.ok(Object.hasOwn(operation.responses, status), `${operation.operationId}: ${mistake}, ${status}`)
+    }
+  }
+})
+
+t.test('a caller from elsewhere is answered as openapi.yaml says', async t => {
+  const listener = await openListener(() => ({ result: 'user_unknown' }), {
+    settings: { trusted_networks: ['192.0.2.0/24'] },
+  })
+  t.teardown(listener.close)
+  const body = new URLSearchParams({ grant_type: 'password', username: 'a', password: 'b', token: 'c' })
+  for (const path of ['/oauth2/token', '/oauth2/introspect']) {
+    const { status } = await fetch(listener.url + path, { method: 'POST', body })
+    t.equal(status, 403)
+    t.ok(Object.hasOwn(contract.paths[path].post.responses, status), path)
+  }
+})
 
 /** The schema as plain data, without what only a reader needs. */
 function bare(schema: unknown): unknown {
