@@ -46,6 +46,7 @@ t.test('Dovecot 2.3 through the checkpassword door', async t => {
   await t.test('CRAM-MD5 is computed from what is stored', t => cramMd5(t, site))
   await t.test('mail finds the backend of its reader', t => mail(t, site))
   await t.test('a name is data, whatever it looks like', t => names(t, site))
+  await t.test('a route that leads back to the port that a client came to is stopped', t => loop(t, site))
   await t.test('no password is in a log', t => logs(t, site))
 })
 
@@ -75,8 +76,12 @@ async function startSite(t: Test): Promise<Site> {
     home: join(dovecot.mailFolder, name),
   })
   const there = { host: 'localhost', port: backend.port, ssl_mode: 'starttls', lmtp_port: 9 } as const
+  const back = { host: 'localhost', port: dovecot.ports.imaps, ssl_mode: 'ssl' } as const
   await homing.addAccounts({
-    proxyUsers: [{ ...there, username: 'proxied@check.test', password: `{PLAIN}${PASSWORD}` }],
+    proxyUsers: [
+      { ...there, username: 'proxied@check.test', password: `{PLAIN}${PASSWORD}` },
+      { ...back, username: 'loop@check.test', password: `{PLAIN}${PASSWORD}` },
+    ],
     localUsers: [
       here('local'),
       here('cram', cram),
@@ -136,6 +141,13 @@ async function handedOver(t: Test, { homing, handedOver }: Site): Promise<void> 
     '"session":"',
     '"remote_ip":"127.',
   )
+}
+
+async function loop(t: Test, { dovecot, imaps, homing }: Site): Promise<void> {
+  const answer = await imapAnswer(imaps, { user: 'loop@check.test', password: PASSWORD })
+  t.match(answer, /^NO \[UNAVAILABLE\]/)
+  await homing.waitForLog('leads back to the proxy', 'loop@check.test')
+  t.notMatch(await dovecot.log(), /proxy\(loop@check\.test,/, 'nobody went in circles')
 }
 
 async function masters(t: Test, { dovecot, imaps, homing, handedOver }: Site): Promise<void> {

@@ -109,6 +109,8 @@ function tests(): void {
       secured: 'TLS',
       remote_ip: '198.51.100.7',
       local_ip: '192.0.2.1',
+      local_port: 993,
+      real_local_ip: '192.0.2.8',
       real_remote_ip: '192.0.2.9',
       session: 'x7Zk/bcA9K1/AAAB',
     })

@@ -19,12 +19,14 @@ export const login = {
   ORIG_UID: String(process.getuid?.() ?? 0),
   SERVICE: 'imap',
   TCPLOCALIP: '192.0.2.1',
+  TCPLOCALPORT: '993',
   TCPREMOTEIP: '198.51.100.7',
   LOCAL_IP: '192.0.2.1',
   REMOTE_IP: '198.51.100.7',
   AUTH_MECH: 'PLAIN',
   AUTH_SECURED: 'TLS',
   AUTH_SESSION: 'x7Zk/bcA9K1/AAAB',
+  AUTH_REAL_LIP: '192.0.2.8',
   AUTH_REAL_RIP: '192.0.2.9',
 }
 export const userdbLookup = { ...login, AUTHORIZED: '1' }
