@@ -53,6 +53,8 @@ for (const door of ['dict', 'dict-verify'] as const) {
     await t.test('a name is data, whatever it looks like', t => names(t, site))
     await t.test('twenty thousand users are listed, each once', t => list(t, site))
     await t.test('no password is in a log', t => logs(t, site))
+    // After the log has been looked at: Dovecot writes the key of a failure into it.
+    await t.test('a route that leads back to the port that a client came to is stopped', t => loop(t, site))
     if (door === 'dict-verify')
       await t.test('a key that does not tell of masters lets none in', t => maimedKey(t, site))
   })
@@ -82,8 +84,10 @@ async function startSite(t: Test, door: Door): Promise<Site> {
     password,
     home: join(dovecot.mailFolder, name),
   })
+  const back = { host: 'localhost', port: dovecot.ports.imaps, ssl_mode: 'ssl' } as const
   await homing.addAccounts({
     proxyUsers: [
+      { ...back, username: 'loop@dict.test', password: `{PLAIN}${PASSWORD}` },
       { ...there, username: 'proxied@dict.test', password: `{PLAIN}${PASSWORD}` },
       { ...there, username: 'decided-there@dict.test' },
     ],
@@ -91,6 +95,13 @@ async function startSite(t: Test, door: Door): Promise<Site> {
   })
   await database.execute(`UPDATE local_users SET active = 0 WHERE username = 'disabled@dict.test'`)
   return { dovecot, homing, database, backend, imaps: { port: dovecot.ports.imaps, caFile } }
+}
+
+async function loop(t: Test, { dovecot, imaps, homing }: Site): Promise<void> {
+  const answer = await imapAnswer(imaps, { user: 'loop@dict.test', password: PASSWORD })
+  t.match(answer, /^NO \[UNAVAILABLE\]/)
+  await homing.waitForLog('leads back to the proxy', 'loop@dict.test')
+  t.notMatch(await dovecot.log(), /proxy\(loop@dict\.test,/, 'nobody went in circles')
 }
 
 async function logins(t: Test, { dovecot, imaps }: Site): Promise<void> {

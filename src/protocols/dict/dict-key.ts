@@ -30,6 +30,8 @@ const nothingTold = {
   service: undefined,
   rip: undefined,
   lip: undefined,
+  lport: undefined,
+  real_lip: undefined,
   real_rip: undefined,
   mech: undefined,
   secured: undefined,
@@ -121,9 +123,11 @@ function nameAt(path: string, at: number): Name | undefined {
 }
 
 function questionFor(ask: 'passdb' | 'userdb', { told, rest }: SplitKey, password?: Buffer): DictQuestion {
-  const { rip, lip, real_rip: realRip } = told
+  const { rip, lip, lport, real_lip: realLip, real_rip: realRip } = told
   if (!isAddress(rip)) return nothing('rip in the key is no IP address')
   if (!isAddress(lip)) return nothing('lip in the key is no IP address')
+  if (!isPort(lport)) return nothing('lport in the key is no port')
+  if (!isAddress(realLip)) return nothing('real_lip in the key is no IP address')
   if (!isAddress(realRip)) return nothing('real_rip in the key is no IP address')
   const request: IncomingRequest = {
     user: textOf(rest),
@@ -133,6 +137,8 @@ function questionFor(ask: 'passdb' | 'userdb', { told, rest }: SplitKey, passwor
     secured: securedOf(told.secured),
     remoteIp: rip || undefined,
     localIp: lip || undefined,
+    localPort: Number(lport) || undefined,
+    realLocalIp: realLip || undefined,
     realRemoteIp: realRip || undefined,
     sessionId: textIn(told.session),
     clientId: textIn(told.client_id),
@@ -144,6 +150,11 @@ function questionFor(ask: 'passdb' | 'userdb', { told, rest }: SplitKey, passwor
 /** Dovecot knows none where nothing came over the network. */
 function isAddress(text: string | undefined): boolean {
   return text === undefined || text === '' || isIP(text) !== 0
+}
+
+/** 0 or nothing where nothing came over the network. */
+function isPort(text: string | undefined): boolean {
+  return text === undefined || (/^\d{0,5}$/.test(text) && Number(text) <= 65535)
 }
 
 /** An empty value says that Dovecot has none. */

@@ -20,7 +20,8 @@ t.test('a short key names the user, and the password if there is one', async t =
 
 t.test('a long key tells what Dovecot knows', async t => {
   const key =
-    'shared/passdb/service=IMAP/rip=198.51.100.7/lip=192.0.2.1/real_rip=2001:db8::1/mech=plain/secured=TLS' +
+    'shared/passdb/service=IMAP/rip=198.51.100.7/lip=192.0.2.1/lport=993/real_lip=192.0.2.8' +
+    '/real_rip=2001:db8::1/mech=plain/secured=TLS' +
     '/local_name=mail.example.org/client_id=/session=a/b+c/master_user=/user=anna@example.org'
   const full = {
     ...anna,
@@ -29,6 +30,8 @@ t.test('a long key tells what Dovecot knows', async t => {
     mechanism: 'PLAIN',
     remoteIp: '198.51.100.7',
     localIp: '192.0.2.1',
+    localPort: 993,
+    realLocalIp: '192.0.2.8',
     realRemoteIp: '2001:db8::1',
     localName: 'mail.example.org',
     sessionId: 'a/b+c',
