@@ -55,6 +55,10 @@ for (const door of ['dict', 'dict-verify'] as const) {
     await t.test('no password is in a log', t => logs(t, site))
     // After the log has been looked at: Dovecot writes the key of a failure into it.
     await t.test('a route that leads back to the port that a client came to is stopped', t => loop(t, site))
+    await t.test('what door-dict-verify.conf says of failures and the log is so', async t => {
+      const holdsPassword = (await site.dovecot.log()).includes(PASSWORD)
+      t.equal(holdsPassword, door === 'dict-verify')
+    })
     if (door === 'dict-verify')
       await t.test('a key that does not tell of masters lets none in', t => maimedKey(t, site))
   })
