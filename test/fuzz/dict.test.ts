@@ -74,8 +74,8 @@ const pieces = [
   ...['I0\t0\tshared/userdb/\t*\n', 'B1\tanna\nS1\tk\tv\nC1\n', 'Lshared/passdb/anna/secret\tanna\n'],
 ]
 
-/** With and without an id: not found, failed, a row of a list, a commit that failed, the end of a list. */
-const answerLine = /^(?:\*\d+|(?:\+\d+\t)?(?:N|F.*|O[^\t]+\t|AF\d+\t.*|)(?:\tT)?)$/
+/** With and without an id: not found, failed in both ways, a row of a list, a commit that failed, the end of a list. */
+const answerLine = /^(?:\*\d+|(?:\+\d+\t)?(?:N|F.*|O\{"":"[^"\t]+"\}|O[^\t]+\t|AF\d+\t.*|)(?:\tT)?)$/
 
 t.test(`seed ${seed}: whatever is sent, the session speaks the protocol`, async t => {
   const below = random(seed)

@@ -200,7 +200,7 @@ t.test('a peer that asks and never reads stops being asked for more', async t =>
 
 t.test('a line of 64 KiB is refused, and so is whoever does not speak the protocol', async t => {
   const { path, warnings } = await open(t)
-  t.equal(await ask(path, `${HELLO}Lshared/passdb/${'a'.repeat(70_000)}`), 'Fthe line is too long\n')
+  t.equal(await ask(path, `${HELLO}Lshared/passdb/${'a'.repeat(70_000)}`), 'O{"":"the line is too long"}\n')
   t.equal(await ask(path, `GET / HTTP/1.1\r\n\r\n`), '')
   t.equal(await ask(path, `${HELLO}${'\0'.repeat(200_000)}`), '')
   t.equal(await ask(path, 'H9\t0\t0\t\tauth\n'), '')

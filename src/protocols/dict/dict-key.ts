@@ -66,6 +66,11 @@ export function parseDictKey(key: string, commandUser: string | undefined): Dict
   return questionFor('userdb', named)
 }
 
+/** Whether a password stands in the key that was read as this question, or may, since it was not understood. */
+export function mayHoldPassword(key: string, question: DictQuestion): boolean {
+  return key.includes(PASSWORD) || (question.ask === 'passdb' && question.password !== undefined)
+}
+
 function parsePassdbKey(path: string, commandUser: string | undefined): DictQuestion {
   const named = splitAttributes(path)
   if ('why' in named) return nothing(named.why)

@@ -2,13 +2,15 @@
 
 import { TransientMap } from '../../model/transient-map.js'
 import { answerDict, type DictEngine } from './dict-answer.js'
-import { iteratePath, parseDictKey, textOf } from './dict-key.js'
+import { iteratePath, mayHoldPassword, parseDictKey, textOf } from './dict-key.js'
 import {
   type DictHello,
   type DictIterate,
   expectsAnswer,
+  type FormatFailure,
   formatCommitFailure,
   formatFailure,
+  formatHiddenFailure,
   formatReply,
   formatRow,
   iterateFlags,
@@ -60,6 +62,8 @@ interface Waiting {
   readonly startedAtMs: number
   /** A list may take long: it has an end as long as the client reads. */
   readonly isList: boolean
+  /** How it is told that there is no answer. */
+  formatTrouble: FormatFailure
   /** Set when it is answered and others before it are not. */
   reply?: string
   /** Called when all before it are answered. */
@@ -87,7 +91,12 @@ export function createDictSession({ engine, output, now, reportBug }: DictSessio
     },
     takeTooLong(beginning) {
       if (isClosed || isFinishing) return
-      if (hello && expectsAnswer(beginning)) answer(begin(), formatFailure('the line is too long'))
+      if (hello && expectsAnswer(beginning)) {
+        const one = begin()
+        // Whatever stands in it has been forgotten.
+        if (beginning.startsWith('L')) one.formatTrouble = formatHiddenFailure
+        fail(one, 'the line is too long')
+      }
       refuse('a line is too long')
     },
     get waiting() {
@@ -99,7 +108,7 @@ export function createDictSession({ engine, output, now, reportBug }: DictSessio
     failStartedBefore(ms) {
       for (const one of waiting.keys()) {
         if (one.startedAtMs >= ms) return
-        if (!one.isList) answer(one, formatFailure('no answer in time'))
+        if (!one.isList) fail(one, 'no answer in time')
       }
     },
     finish() {
@@ -126,7 +135,8 @@ export function createDictSession({ engine, output, now, reportBug }: DictSessio
    * take long.
    */
   function begin(isList = false): Waiting {
-    const one: Waiting = { id: hello?.isAsync ? ++lastId : 0, startedAtMs: now(), isList }
+    const id = hello?.isAsync ? ++lastId : 0
+    const one: Waiting = { id, startedAtMs: now(), isList, formatTrouble: formatFailure }
     waiting.set(one, true)
     if (one.id > 0) {
       const tell = isList ? output.send : output.announce
@@ -147,6 +157,10 @@ export function createDictSession({ engine, output, now, reportBug }: DictSessio
     endWhenAnswered()
   }
 
+  function fail(one: Waiting, why: string): void {
+    answer(one, one.formatTrouble(why))
+  }
+
   function sendInOrder(): void {
     for (const one of waiting.keys()) {
       if (one.reply === undefined) {
@@ -160,23 +174,25 @@ export function createDictSession({ engine, output, now, reportBug }: DictSessio
 
   async function lookup(one: Waiting, key: string, user: string): Promise<void> {
     try {
-      answer(one, formatReply(await answerDict(engine, parseDictKey(key, user))))
+      const question = parseDictKey(key, user)
+      if (mayHoldPassword(key, question)) one.formatTrouble = formatHiddenFailure
+      answer(one, formatReply(await answerDict(engine, question), one.formatTrouble))
     } catch (error) {
       reportBug(error)
-      answer(one, formatFailure('internal failure'))
+      fail(one, 'internal failure')
     }
   }
 
   async function iterate(one: Waiting, asked: DictIterate): Promise<void> {
     const refusal = whyNotListed(asked)
-    if (refusal !== undefined) return answer(one, formatFailure(refusal))
+    if (refusal !== undefined) return fail(one, refusal)
     if (one.id === 0) await turnOf(one)
     try {
       const isWhole = await sendRows(one, asked)
       if (isWhole) answer(one, '')
     } catch (error) {
       reportBug(error)
-      answer(one, formatFailure('the listing broke off'))
+      fail(one, 'the listing broke off')
     }
   }
 

@@ -128,14 +128,21 @@ export type DictReply =
   /** Trouble: Dovecot logs the text and tells its client to try again later. */
   | { readonly kind: 'failed'; readonly why: string }
 
-export function formatReply(reply: DictReply): string {
+/** How trouble is told: `formatFailure` or `formatHiddenFailure`. */
+export type FormatFailure = (why: string) => string
+
+export function formatReply(reply: DictReply, formatTrouble = formatFailure): string {
   if (reply.kind === 'found') return `O${tabEscape(reply.value)}`
-  return reply.kind === 'not-found' ? 'N' : formatFailure(reply.why)
+  return reply.kind === 'not-found' ? 'N' : formatTrouble(reply.why)
 }
 
-export function formatFailure(why: string): string {
-  return `F${tabEscape(why)}`
-}
+export const formatFailure: FormatFailure = why => `F${tabEscape(why)}`
+
+/**
+ * Trouble, of a key that holds a password: Dovecot writes the key of a failed lookup into its log, whatever the level, and not
+ * that of a value that it cannot read ("Empty object key"), which is an internal failure just as well (db-dict.c, 2.3.19).
+ */
+export const formatHiddenFailure: FormatFailure = why => `O${tabEscape(JSON.stringify({ '': why }))}`
 
 export function formatRow(key: string, value: string): string {
   return `O${tabEscape(key)}\t${tabEscape(value)}`

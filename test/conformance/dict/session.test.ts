@@ -70,6 +70,36 @@ t.test('a question that waits too long fails, and a late answer is nobody’s', 
   t.equal(await talking.answered(), '*1\n*2\n+1\tFno answer in time\tT\n+2\tN\tT\n')
 })
 
+t.test('a key with a password in it never fails, since Dovecot logs the keys that do', async t => {
+  const { auth } = slowAuth()
+  const failing = authWith({
+    lookupPassdb: async ({ user }) => ({ result: 'internal_failure', user, fields: new Map(), trace: [] }),
+    authenticate: async ({ user }) => {
+      if (user === 'bug') throw new Error('a bug')
+      return { result: 'internal_failure', user, fields: new Map(), trace: [] }
+    },
+  })
+  const asked = async (engine: typeof auth, key: string, user: string) => {
+    const talking = talk(engine, { now: () => 1000 })
+    talking.take(ORDERED, `Lshared/passdb/${key}\t${user}`)
+    await tick()
+    talking.session.failStartedBefore(2000)
+    return talking.answered()
+  }
+  for (const [key, user] of [
+    ['service=imap/user=a/password=secret', 'a'],
+    ['service=imap/user=a/password=', 'a'],
+    ['a/secret', 'a'],
+    ['service=imap/user=bug/password=secret', 'bug'],
+    ['rip=here/user=a/password=secret', 'a'],
+    ['service=imap/user=a/password=secret', 'b'],
+  ] as const) {
+    t.match(await asked(failing, key, user), /^O\{"":"[^"]+"\}\n$/, key)
+  }
+  t.equal(await asked(auth, 'user=a/password=', 'a'), 'O{"":"no answer in time"}\n')
+  t.equal(await asked(failing, 'service=imap/user=a', 'a'), 'Finternal failure\n', 'others say what it is')
+})
+
 t.test('an exception is a failure of that question only', async t => {
   const auth = authWith({
     lookupPassdb: async () => {
@@ -158,7 +188,7 @@ t.test('a line that is too long is refused as a failure, and the connection ends
   const talking = talk(authWith())
   talking.take(WITH_IDS, 'Lshared/passdb/a\ta')
   talking.session.takeTooLong('L')
-  t.match(await talking.answered(), /^\*1\n\*2\n\+2\tFthe line is too long\tT\n\+1\tN\tT\n$/)
+  t.match(await talking.answered(), /^\*1\n\*2\n\+2\tO{"":"the line is too long"}\tT\n\+1\tN\tT\n$/)
   t.equal(talking.ended(), 'a line is too long')
   const other = talk(authWith())
   other.take(WITH_IDS)
