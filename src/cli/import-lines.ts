@@ -130,13 +130,25 @@ async function* readPasswdFile(bytes: Bytes, knownColumns: ReadonlySet<string>):
   }
 }
 
-/** What Dovecot's proxy reads and a row says otherwise: field → column and value. */
-const proxyWords: Readonly<Record<string, (value: string) => readonly [string, string] | undefined>> = {
-  proxy: () => undefined,
-  nopassword: () => undefined,
-  ssl: value => (value === 'any-cert' ? ['any_cert', 'yes'] : ['ssl_mode', 'ssl']),
-  starttls: value => (value === 'any-cert' ? ['any_cert', 'yes'] : ['ssl_mode', 'starttls']),
-}
+type Columns = readonly (readonly [column: string, text: string])[]
+
+/** What Dovecot's proxy reads and a row says otherwise: field → columns, given those of the fields before it. */
+const proxyWords: Readonly<Record<string, (value: string, before: ReadonlyMap<string, string>) => Columns>> =
+  {
+    proxy: () => [],
+    nopassword: () => [],
+    // As in Dovecot, a starttls beside it says how, wherever it stands.
+    ssl: (value, before) => tlsColumns(before.get('ssl_mode') ?? 'ssl', value),
+    starttls: value => tlsColumns('starttls', value),
+  }
+
+const tlsColumns = (mode: string, value: string): Columns => [
+  ['ssl_mode', mode],
+  ...(value === 'any-cert' ? ([['any_cert', 'yes']] as const) : []),
+]
+
+/** Who an account is says the beginning of its line; a field `user` or `password` of Dovecot's means something else. */
+const identity = ['user', 'password']
 
 function accountLine(account: PasswdAccount, knownColumns: ReadonlySet<string>): ImportLine {
   const { line, user, password = '', userdb = {} } = account
@@ -144,23 +156,30 @@ function accountLine(account: PasswdAccount, knownColumns: ReadonlySet<string>):
     ['user', user],
     ['password', password],
   ])
-  const set = (name: string, value: string): string | undefined => {
-    if (!knownColumns.has(name)) return name
-    texts.set(name, value)
-    return undefined
-  }
   const isProxied = knownColumns.has('host')
   // uid, gid and home of a proxied user are the backend's business.
-  if (!isProxied) for (const [name, value] of Object.entries(userdb)) set(name, value)
-  const words = isProxied ? proxyWords : {}
+  const home = isProxied ? [] : Object.entries(userdb).filter(([name]) => knownColumns.has(name))
+  for (const [name, value] of home) texts.set(name, value)
   for (const [name, template] of account.extraFields) {
     if (template.variables.length > 0) return { line, user, wrong: `the field ${name} holds a variable` }
-    const known = Object.hasOwn(words, name) ? words[name] : undefined
-    const pair = known ? known(template.source) : ([name.replace(/^userdb_/, ''), template.source] as const)
-    const unknown = pair && set(...pair)
-    if (unknown !== undefined) return { line, user, wrong: `the field ${name} has no column` }
+    const columns = columnsOf(name, template.source, isProxied, texts)
+    if (columns.some(([column]) => identity.includes(column) || !knownColumns.has(column))) {
+      return { line, user, wrong: `the field ${name} has no column` }
+    }
+    for (const [column, text] of columns) texts.set(column, text)
   }
   return { line, texts }
+}
+
+function columnsOf(
+  field: string,
+  value: string,
+  isProxied: boolean,
+  before: ReadonlyMap<string, string>,
+): Columns {
+  if (!isProxied) return [[field.replace(/^userdb_/, ''), value]]
+  const word = Object.hasOwn(proxyWords, field) ? proxyWords[field] : undefined
+  return word ? word(value, before) : [[field, value]]
 }
 
 async function* linesOf(bytes: Bytes): AsyncGenerator<{ line: number; text: string }> {
