@@ -1,10 +1,9 @@
 // What stands in a file of accounts: CSV with a heading, one JSON object a line, or Dovecot's passwd-file.
 
 import { createReadStream } from 'node:fs'
-import { pipeline } from 'node:stream/promises'
-import { StringDecoder } from 'node:string_decoder'
-import { parse } from 'csv-parse'
 import { type PasswdAccount, parsePasswdLine } from '../model/passwd-file.js'
+import { csvRecords } from './csv-records.js'
+import { lineBreaks, textLines } from './text-lines.js'
 
 export type Bytes = AsyncIterable<Buffer | string>
 
@@ -49,37 +48,25 @@ export function openImport(file: string): Bytes {
   return file === '-' ? process.stdin : createReadStream(file)
 }
 
-interface CsvRecord {
-  readonly record: readonly string[]
-  readonly info: { readonly lines: number }
-}
-
 /** RFC 4180, with a line of headings. */
 async function* readCsv(bytes: Bytes, knownColumns: ReadonlySet<string>): AsyncGenerator<ImportLine> {
-  const skipped: { line: number; wrong: string }[] = []
-  const parser = parse({
-    bom: true,
-    info: true,
-    relax_column_count: true,
-    skip_empty_lines: true,
-    skip_records_with_error: true,
-    on_skip: error => {
-      if (error) skipped.push({ line: Number(error.lines), wrong: 'is no line of CSV' })
-      return undefined
-    },
-  })
-  // Its error, and the reader's, come out of the loop below.
-  pipeline(bytes, parser).catch(() => {})
   let columns: readonly string[] | undefined
-  for await (const { record, info } of parser as AsyncIterable<CsvRecord>) {
-    yield* skipped.splice(0)
-    const line = info.lines
-    if (columns === undefined) columns = headings(record, knownColumns)
-    else if (record.length !== columns.length) {
-      yield { line, wrong: `has ${record.length} values, and the heading has ${columns.length}` }
-    } else yield { line, texts: new Map(columns.map((column, place) => [column, record[place] ?? ''])) }
+  for await (const { first, last: line, cells } of csvRecords(textLines(bytes, lineBreaks.any))) {
+    if (cells === undefined) yield* noCsv(first, line)
+    else if (columns === undefined) columns = headings(cells, knownColumns)
+    else if (cells.length !== columns.length) {
+      yield { line, wrong: `has ${cells.length} values, and the heading has ${columns.length}` }
+    } else yield { line, texts: new Map(columns.map((column, place) => [column, cells[place] ?? ''])) }
   }
-  yield* skipped
+}
+
+/** Each line by its number: a quote that nobody closed may have swallowed a thousand accounts. */
+function* noCsv(first: number, last: number): Generator<ImportLine> {
+  const wrong =
+    first === last
+      ? 'is no line of CSV'
+      : `is no line of CSV: a quote of line ${first} is closed where no cell ends, or never`
+  for (let line = first; line <= last; line++) yield { line, wrong }
 }
 
 function headings(record: readonly string[], knownColumns: ReadonlySet<string>): readonly string[] {
@@ -96,7 +83,7 @@ function columnName(text: string): string {
 }
 
 async function* readJsonLines(bytes: Bytes, knownColumns: ReadonlySet<string>): AsyncGenerator<ImportLine> {
-  for await (const { line, text } of linesOf(bytes)) {
+  for await (const { line, text } of textLines(bytes)) {
     if (text.trim() !== '') yield readJsonLine(text, line, knownColumns)
   }
 }
@@ -123,7 +110,7 @@ function readJsonLine(text: string, line: number, knownColumns: ReadonlySet<stri
 }
 
 async function* readPasswdFile(bytes: Bytes, knownColumns: ReadonlySet<string>): AsyncGenerator<ImportLine> {
-  for await (const { line, text } of linesOf(bytes)) {
+  for await (const { line, text } of textLines(bytes)) {
     const read = parsePasswdLine(text, line)
     if (read === undefined) continue
     yield 'problem' in read ? { line, user: read.user, wrong: read.problem } : accountLine(read, knownColumns)
@@ -181,18 +168,3 @@ function columnsOf(
   const word = Object.hasOwn(proxyWords, field) ? proxyWords[field] : undefined
   return word ? word(value, before) : [[field, value]]
 }
-
-async function* linesOf(bytes: Bytes): AsyncGenerator<{ line: number; text: string }> {
-  const decoder = new StringDecoder('utf8')
-  let line = 0
-  let rest = ''
-  for await (const chunk of bytes) {
-    const texts = (rest + (typeof chunk === 'string' ? chunk : decoder.write(chunk))).split('\n')
-    rest = texts.pop() ?? ''
-    for (const text of texts) yield { line: ++line, text: withoutReturn(text) }
-  }
-  rest += decoder.end()
-  if (rest !== '') yield { line: ++line, text: withoutReturn(rest) }
-}
-
-const withoutReturn = (text: string): string => (text.endsWith('\r') ? text.slice(0, -1) : text)

@@ -11,8 +11,10 @@ import { type ImportFormat, type ImportLine, importFormats } from '../../../src/
 const proxied = importableColumns(proxyUserColumns)
 const local = importableColumns(localUserColumns)
 
-async function* inOnePiece(content: string | Buffer) {
-  yield Buffer.from(content)
+/** In pieces of so many bytes. */
+async function* inPieces(content: string | Buffer, size = Number.MAX_SAFE_INTEGER) {
+  const bytes = Buffer.from(content)
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
 }
 
 async function read(
@@ -21,7 +23,7 @@ async function read(
   columns = proxied,
 ): Promise<ImportLine[]> {
   const lines: ImportLine[] = []
-  for await (const line of importFormats[format].read(inOnePiece(content), columns)) lines.push(line)
+  for await (const line of importFormats[format].read(inPieces(content), columns)) lines.push(line)
   return lines
 }
 
@@ -70,4 +72,68 @@ t.test('any-cert says how certificates are checked, and ssl and starttls how TLS
       fields,
     )
   }
+})
+
+/** `line user host`, or what is wrong. */
+const briefly = (lines: readonly ImportLine[]): string[] =>
+  lines.map(line =>
+    'wrong' in line
+      ? `${line.line} ${line.wrong}`
+      : `${line.line} ${line.texts.get('user')} ${line.texts.get('host')}`,
+  )
+
+t.test('each line that a bad quote has swallowed is named, and nothing within it is an account', async t => {
+  const swallowed = (line: number) =>
+    `${line} is no line of CSV: a quote of line 3 is closed where no cell ends, or never`
+  t.strictSame(briefly(await read('csv', 'user,host\na,h\nb,"h\nc,h\nd,h\n')), [
+    '2 a h',
+    ...[3, 4, 5].map(swallowed),
+  ])
+  t.strictSame(briefly(await read('csv', 'user,host\r\na,h\r\nb,"h\r\nc,h"x\r\nd,h\r\n')), [
+    '2 a h',
+    ...[3, 4].map(swallowed),
+    '5 d h',
+  ])
+  t.strictSame(briefly(await read('csv', 'user,host\na,"h"x\nb,h\nc,"h"\nd,h\n')), [
+    '2 is no line of CSV',
+    '3 b h',
+    '4 c h',
+    '5 d h',
+  ])
+})
+
+t.test('lines are counted as an editor counts them, whatever ends them', async t => {
+  for (const end of ['\n', '\r\n', '\r']) {
+    const content = ['user,host', 'a,"h', 'x,h', '', 'y"', '', 'b,h', 'c,"h""q,"', 'd', ''].join(end)
+    t.strictSame(
+      briefly(await read('csv', content)),
+      ['5 a h\nx,h\n\ny', '7 b h', '8 c h"q,', '9 has 1 values, and the heading has 2'],
+      JSON.stringify(end),
+    )
+    for (const size of [1, 2, 3, 7]) {
+      const lines: ImportLine[] = []
+      for await (const line of importFormats.csv.read(inPieces(content, size), proxied)) lines.push(line)
+      t.strictSame(lines, await read('csv', content), `${size} bytes at once`)
+    }
+  }
+  t.strictSame(briefly(await read('csv', 'user,host\na,h\r\nb,h')), ['2 a h', '3 b h'], 'mixed')
+})
+
+t.test('a byte order mark is no text', async t => {
+  const anna = { user: 'anna', host: 'h' }
+  for (const [format, content] of [
+    ['csv', 'user,host\nanna,h\n'],
+    ['jsonl', '{"user":"anna","host":"h"}\n'],
+    ['passwd-file', 'anna:::::::host=h\n'],
+  ] as const) {
+    for (const bytes of [Buffer.from(`\ufeff${content}`), Buffer.from(`\ufeff${content}`, 'utf16le')]) {
+      t.match((await read(format, bytes)).map(textsOf), [anna], format)
+    }
+  }
+})
+
+t.test('a cell of a million quotes is read, and bytes that are no UTF-8 stay visible', async t => {
+  const [line] = await read('csv', `user,host\nanna,"${'""'.repeat(1_000_000)}"\n`)
+  t.equal(line && 'texts' in line && line.texts.get('host')?.length, 1_000_000)
+  t.strictSame(briefly(await read('csv', Buffer.from('user,host\nj\xf6rg,h\n', 'latin1'))), ['2 j\ufffdrg h'])
 })
