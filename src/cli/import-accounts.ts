@@ -16,7 +16,7 @@ import {
   importFormats,
   isImportFormat,
   openImport,
-  UnknownColumn,
+  WrongHeading,
 } from './import-lines.js'
 import { ImportRun, type ImportTotals } from './import-run.js'
 import { progressBar } from './progress-bar.js'
@@ -120,11 +120,8 @@ async function* countBytes(
 }
 
 function explained(cause: unknown, file: string): unknown {
-  if (cause instanceof UnknownColumn) {
-    return new CommandError(
-      exitCode.badData,
-      `${file}: the heading names ${JSON.stringify(cause.column)}, and no account has such a column`,
-    )
+  if (cause instanceof WrongHeading) {
+    return new CommandError(exitCode.badData, `${file}: the heading ${cause.message}`)
   }
   const { code, syscall } = cause as NodeJS.ErrnoException
   if (syscall === undefined) return cause

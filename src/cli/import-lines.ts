@@ -12,7 +12,7 @@ export type ImportLine =
   | { readonly line: number; readonly texts: ReadonlyMap<string, string> }
   | { readonly line: number; readonly wrong: string; readonly user?: string }
 
-/** `unknown` column names end the whole import, as every line would be wrong. */
+/** Throws WrongHeading where every line would be wrong. */
 export type ReadLines = (bytes: Bytes, knownColumns: ReadonlySet<string>) => AsyncIterable<ImportLine>
 
 export const importFormats = {
@@ -33,15 +33,8 @@ export function formatOf(file: string): ImportFormat | undefined {
   return names.find(name => importFormats[name].endings.some(ending => file.endsWith(ending)))
 }
 
-/** A heading that names a column which no account has. */
-export class UnknownColumn extends Error {
-  readonly column: string
-
-  constructor(column: string) {
-    super(`there is no column ${column}`)
-    this.column = column
-  }
-}
+/** A heading that names a column which no account has, or one twice. The message goes on behind "the heading". */
+export class WrongHeading extends Error {}
 
 /** `-` is stdin. */
 export function openImport(file: string): Bytes {
@@ -72,7 +65,16 @@ function* noCsv(first: number, last: number): Generator<ImportLine> {
 function headings(record: readonly string[], knownColumns: ReadonlySet<string>): readonly string[] {
   const columns = record.map(columnName)
   const unknown = columns.find(column => !knownColumns.has(column))
-  if (unknown !== undefined) throw new UnknownColumn(unknown)
+  if (unknown !== undefined) {
+    throw new WrongHeading(`names ${JSON.stringify(unknown)}, and no account has such a column`)
+  }
+  const again = columns.findIndex((column, place) => columns.indexOf(column) < place)
+  if (again >= 0) {
+    const first = record[columns.indexOf(columns[again] ?? '')]
+    throw new WrongHeading(
+      `names ${JSON.stringify(record[again])} beside ${JSON.stringify(first)}: one column twice`,
+    )
+  }
   return columns
 }
 
@@ -102,6 +104,7 @@ function readJsonLine(text: string, line: number, knownColumns: ReadonlySet<stri
   for (const [name, value] of Object.entries(parsed)) {
     const column = columnName(name)
     if (!knownColumns.has(column)) return { line, wrong: `there is no column ${name}` }
+    if (texts.has(column)) return { line, wrong: `${name} is the column ${column}, which it has already` }
     if (value === null) texts.set(column, '')
     else if (typeof value === 'object') return { line, wrong: `${name} is neither text nor a number` }
     else texts.set(column, String(value))

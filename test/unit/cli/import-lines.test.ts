@@ -137,3 +137,20 @@ t.test('a cell of a million quotes is read, and bytes that are no UTF-8 stay vis
   t.equal(line && 'texts' in line && line.texts.get('host')?.length, 1_000_000)
   t.strictSame(briefly(await read('csv', Buffer.from('user,host\nj\xf6rg,h\n', 'latin1'))), ['2 j\ufffdrg h'])
 })
+
+t.test('a column that is named twice is refused, whatever it is called', async t => {
+  for (const heading of [
+    'user,host,host',
+    'user,host,username',
+    'user,host,ssl-mode,ssl_mode',
+    'User, host ,HOST',
+  ]) {
+    const names = heading.split(',')
+    await t.rejects(read('csv', `${heading}\nanna,h,other,other\n`), {
+      message: new RegExp(`^names "${names.at(-1)}" beside "[^"]+": one column twice$`),
+    })
+  }
+  t.strictSame(briefly(await read('jsonl', '{"user":"anna","host":"h","username":"bert"}\n')), [
+    '1 username is the column user, which it has already',
+  ])
+})
