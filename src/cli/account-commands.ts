@@ -174,7 +174,7 @@ async function showAccount(call: Call, kind: AccountKind): Promise<ExitCode> {
 async function listAccounts(call: Call, kind: AccountKind): Promise<ExitCode> {
   return useAccounts(call, kind.table, async accounts => {
     for await (const user of accounts.list(call.operands[0] ?? '*')) {
-      await call.terminal.print(`${call.json ? JSON.stringify(user) : user}\n`)
+      await call.terminal.printNext(`${call.json ? JSON.stringify(user) : user}\n`)
     }
     return exitCode.ok
   })

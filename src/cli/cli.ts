@@ -24,7 +24,7 @@ import { proxyUserCommands } from './proxy-user.js'
 import { pw } from './pw.js'
 import { reportCommands } from './report.js'
 import { serve } from './serve.js'
-import { processTerminal, type Terminal, wantsColour } from './terminal.js'
+import { OutputError, processTerminal, ReaderGone, type Terminal, wantsColour } from './terminal.js'
 import { user } from './user.js'
 
 export const commands: readonly Command[] = [
@@ -50,6 +50,19 @@ export const commands: readonly Command[] = [
 /** Runs what the arguments say. Resolves to the exit code; throws only for a bug. */
 export async function runCli(args: readonly string[]): Promise<ExitCode> {
   const terminal = processTerminal(wantsColour(process.env) && !args.includes('--no-color'))
+  try {
+    const code = await runCommand(args, terminal)
+    await terminal.flushed()
+    return code
+  } catch (error) {
+    if (error instanceof ReaderGone) return exitCode.ok
+    if (!(error instanceof OutputError)) throw error
+    terminal.complain(`homing: ${error.message}`)
+    return exitCode.unavailable
+  }
+}
+
+async function runCommand(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const json = args.includes('--json')
   try {
     const line = parseCommandLine(args, commands)

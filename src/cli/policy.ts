@@ -85,7 +85,7 @@ const list: Command = {
   run: call =>
     useLists(call, async ({ stored: { lists } }) => {
       for (const entry of [...lists.all('allow'), ...lists.all('block')]) {
-        await call.terminal.print(`${call.json ? JSON.stringify(plain(entry)) : line(entry)}\n`)
+        await call.terminal.printNext(`${call.json ? JSON.stringify(plain(entry)) : line(entry)}\n`)
       }
       return exitCode.ok
     }),

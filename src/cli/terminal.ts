@@ -4,8 +4,12 @@ import { once } from 'node:events'
 
 export interface Terminal {
   readonly environment: NodeJS.ProcessEnv
-  /** Writes to stdout; waits while the reader is slow. */
+  /** Writes to stdout; waits while the reader is slow. One that has gone is none of the command's business. */
   print(text: string): Promise<void>
+  /** As print, for a line of a listing: rejects with ReaderGone when nobody is left who wants the next one. */
+  printNext(line: string): Promise<void>
+  /** Resolves when all is written that was printed, or nobody reads it. As the above, rejects with an OutputError. */
+  flushed(): Promise<void>
   /** Writes a line to stderr. */
   complain(line: string): void
   /** Puts this text in the place of the last line of stderr; '' takes it away. Absent where stderr is no terminal. */
@@ -15,25 +19,53 @@ export interface Terminal {
 
 export type Paint = Readonly<Record<'good' | 'bad' | 'heading', (text: string) => string>>
 
-/** The process's own streams. A reader that goes away (`| head`) ends the process quietly. */
+/** A reader that went away (`| head`): a listing ends quietly. */
+export class ReaderGone extends Error {}
+
+/** What was printed cannot be written, on a full disk say. */
+export class OutputError extends Error {}
+
+/** The process's own streams. */
 export function processTerminal(colours: boolean): Terminal {
-  process.stdout.on('error', endQuietly)
-  process.stderr.on('error', endQuietly)
+  const { stdout, stderr } = process
+  let trouble: NodeJS.ErrnoException | undefined
+  stdout.on('error', error => {
+    trouble ??= error
+  })
+  // Nobody is left who could be told.
+  stderr.on('error', () => {})
+  const refuseTrouble = () => {
+    if (trouble?.code === 'EPIPE') throw new ReaderGone()
+    if (trouble) throw new OutputError(`the output cannot be written: ${trouble.code}`)
+  }
+  const printNext = async (text: string) => {
+    refuseTrouble()
+    if (stdout.write(text)) return
+    await once(stdout, 'drain').catch(() => {})
+    refuseTrouble()
+  }
   return {
     environment: process.env,
-    print: async text => {
-      if (!process.stdout.write(text)) await once(process.stdout, 'drain')
+    print: text => printNext(text).catch(unlessGone),
+    printNext,
+    flushed: async () => {
+      await new Promise<void>(resolve => stdout.write('', () => resolve()))
+      if (trouble?.code !== 'EPIPE') refuseTrouble()
     },
     complain: line => {
-      process.stderr.write(`${line}\n`)
+      stderr.write(`${line}\n`)
     },
-    ...(isForEyes(process.stderr) && {
+    ...(isForEyes(stderr) && {
       progress: text => {
-        process.stderr.write(`\r\x1b[K${text.slice(0, (process.stderr.columns || 80) - 1)}`)
+        stderr.write(`\r\x1b[K${text.slice(0, (stderr.columns || 80) - 1)}`)
       },
     }),
     paint: colours ? colourful : plain,
   }
+}
+
+function unlessGone(error: unknown): void {
+  if (!(error instanceof ReaderGone)) throw error
 }
 
 /** Whether stdout is for a person's eyes: a terminal, and nobody said no (https://no-color.org). */
@@ -44,11 +76,6 @@ export function wantsColour(environment: NodeJS.ProcessEnv): boolean {
 
 const isForEyes = (stream: NodeJS.WriteStream): boolean =>
   stream.isTTY === true && process.env.TERM !== 'dumb'
-
-function endQuietly(error: NodeJS.ErrnoException): void {
-  if (error.code === 'EPIPE') process.exit(0)
-  throw error
-}
 
 const plain: Paint = { good: text => text, bad: text => text, heading: text => text }
 

@@ -3,6 +3,7 @@ import { CommandError } from './command.js'
 import { type ExitCode, exitCode, exitCodeOfResult } from './exit-code.js'
 import { formatUser, outcomeAsJson } from './format-outcome.js'
 import { requestOf, requestOptions } from './request-options.js'
+import { OutputError, ReaderGone } from './terminal.js'
 import { type OpenedEngine, temporaryFailure, useEngine } from './use-engine.js'
 
 export const user: Command = {
@@ -29,10 +30,11 @@ async function showUser(call: Call): Promise<ExitCode> {
 async function listUsers(call: Call, { auth }: OpenedEngine, mask: string): Promise<ExitCode> {
   try {
     for await (const name of auth.listUsers(mask)) {
-      await call.terminal.print(`${call.json ? JSON.stringify(name) : name}\n`)
+      await call.terminal.printNext(`${call.json ? JSON.stringify(name) : name}\n`)
     }
     return exitCode.ok
   } catch (cause) {
+    if (cause instanceof ReaderGone || cause instanceof OutputError) throw cause
     const why = cause instanceof Error ? cause.message : String(cause)
     throw new CommandError(exitCode.temporaryFailure, `the list is not complete: ${why}`, { cause })
   }

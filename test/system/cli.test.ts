@@ -344,6 +344,52 @@ t.test('migrate says what it would do, does it, and has nothing more to do', asy
   t.match(JSON.parse(homing('migrate', '--json', ...database).out), [{ steps: [], problems: [] }])
 })
 
+t.test('a reader that goes away changes nothing of what a command does', async t => {
+  const csv = join(folder, 'gone.csv')
+  // More refusals than a pipe holds.
+  const lines = Array.from({ length: 12_000 }, (_, i) => `gone${i}@example.org,${i % 2 ? 'h' : 'no host!'}`)
+  writeFileSync(csv, ['user,host', ...lines, ''].join('\n'))
+  const readBy = (reader: string, command: string) => {
+    const run = `{ printf x | '${process.execPath}' '${program}' ${command}; echo "code $?" >&2; } | ${reader}`
+    const { stdout, stderr } = spawnSync('sh', ['-c', run], {
+      cwd: folder,
+      env: environment(),
+      encoding: 'utf8',
+    })
+    return { stdout, stderr }
+  }
+  t.match(readBy('head -n 1', `proxy-user import '${csv}'`), { stderr: /^code 65\n$/ })
+  t.equal(homing('proxy-user', 'list', 'gone*').out.split('\n').length - 1, 6000, 'the whole file is stored')
+  const first = { stdout: 'gone10001@example.org\n', stderr: 'code 0\n' }
+  t.same(readBy('head -n 1', "proxy-user list 'gone*'"), first, 'a listing ends')
+  t.same(readBy('head -n 1', "user 'gone*'"), first)
+  t.same(readBy('true', 'auth test nobody@example.org'), { stdout: '', stderr: 'code 67\n' })
+})
+
+t.test('a disk that is full is said in one sentence', async t => {
+  for (const command of [
+    "proxy-user list 'gone*'",
+    'config dump',
+    '--help',
+    'config dump --json -o nothing=1',
+  ]) {
+    const { status, stderr } = spawnSync(
+      'sh',
+      ['-c', `'${process.execPath}' '${program}' ${command} > /dev/full`],
+      {
+        cwd: folder,
+        env: environment(),
+        encoding: 'utf8',
+      },
+    )
+    t.same(
+      { status, stderr },
+      { status: 69, stderr: 'homing: the output cannot be written: ENOSPC\n' },
+      command,
+    )
+  }
+})
+
 t.test('a reader that goes away early is no error', async t => {
   const { status, stderr } = spawnSync(
     'sh',
