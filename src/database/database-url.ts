@@ -34,7 +34,8 @@ export function parseDatabaseUrl(url: string): DatabaseLocation {
   const sqlite = SQLITE.exec(url)
   if (sqlite) return parseSqlite(url, sqlite[1] ?? '')
   if (/^(mysql|mariadb):/.test(url)) return parseMysql(url)
-  const scheme = /^([A-Za-z][\w+.-]*):/.exec(url)?.[1]
+  // Without // it may be half of a password, in a file that holds nothing else.
+  const scheme = /^([A-Za-z][\w+.-]*):\/\//.exec(url)?.[1]
   throw new ConfigError(
     `database_url: ${scheme ? `unknown kind "${scheme}"` : 'no kind of database'} (known: mysql://user:password@host/name, sqlite:PATH)`,
   )

@@ -71,7 +71,8 @@ const wrong: [url: string, problem: RegExp][] = [
   ['mysql://homing:the-secret/mailproxy', /names no user/],
   ['mysql:homing:the-secret@db/m', /write mysql:\/\/user:password@host\/name/],
   ['mysql:/homing:the-secret@db/m', /write mysql:\/\/user:password@host\/name/],
-  ['homing:the-secret@db/m', /unknown kind "homing"/],
+  ['homing:the-secret@db/m', /no kind of database/],
+  ['the-secret:and more', /no kind of database/],
   ['the-secret', /no kind of database/],
   ['sqlite:', /names no file/],
 ]
