@@ -11,6 +11,7 @@ import { type Call, type Command, CommandError, type CommandOptions, UsageError 
 import { type ExitCode, exitCode } from './exit-code.js'
 import { readPasswordFrom } from './read-password.js'
 import { useAccounts, withAccounts } from './use-accounts.js'
+import { visible } from './visible-text.js'
 
 /** What a kind of account has besides on the command line. */
 export interface CommandedKind extends AccountKind {
@@ -174,7 +175,7 @@ async function showAccount(call: Call, kind: AccountKind): Promise<ExitCode> {
 async function listAccounts(call: Call, kind: AccountKind): Promise<ExitCode> {
   return useAccounts(call, kind.table, async accounts => {
     for await (const user of accounts.list(call.operands[0] ?? '*')) {
-      await call.terminal.printNext(`${call.json ? JSON.stringify(user) : user}\n`)
+      await call.terminal.printNext(`${call.json ? JSON.stringify(user) : visible(user)}\n`)
     }
     return exitCode.ok
   })
@@ -258,7 +259,7 @@ async function said(call: Call, done: string, user: string): Promise<ExitCode> {
 function table(account: AccountValues): string {
   const rows = Object.entries(account).filter(([, value]) => value !== null)
   const width = Math.max(...rows.map(([column]) => column.length))
-  return rows.map(([column, value]) => `${column.padEnd(width)}  ${value}\n`).join('')
+  return rows.map(([column, value]) => `${column.padEnd(width)}  ${visible(String(value))}\n`).join('')
 }
 
 /** The options of `add` and `set`. */

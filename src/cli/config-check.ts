@@ -9,6 +9,7 @@ import { createUsernameRules } from '../model/username.js'
 import type { Call, Command } from './command.js'
 import { type ExitCode, exitCode } from './exit-code.js'
 import { readConfig } from './open-config.js'
+import { visible } from './visible-text.js'
 
 export const configCheck: Command = {
   name: 'config check',
@@ -89,7 +90,7 @@ async function lookAtRows(database: Database, { settings }: HomingConfig): Promi
         })
         break
       }
-      const key = user === undefined ? table : `${table} ${user}`
+      const key = user === undefined ? table : `${table} ${visible(user)}`
       warnings.push({ source: database.name, key, wrong: sentence })
     }
   } catch (error) {

@@ -3,6 +3,7 @@ import { auditedTables } from './audited-tables.js'
 import { type Call, type Command, UsageError } from './command.js'
 import { type ExitCode, exitCode } from './exit-code.js'
 import { openConfig } from './open-config.js'
+import { visible } from './visible-text.js'
 
 const WEAKEST = 10
 const WEAKEST_LIMIT = 100_000
@@ -86,6 +87,3 @@ function tableLines({ database, table, accounts, unreadable, hashes }: TableAudi
 }
 
 const nameOf = (scheme: string, cost: string): string => (cost === '' ? scheme : `${scheme} ${cost}`)
-
-/** A stored name may hold what a terminal obeys. */
-const visible = (text: string): string => text.replace(/\p{C}/gu, '\ufffd')

@@ -20,6 +20,7 @@ import {
 } from './import-lines.js'
 import { ImportRun, type ImportTotals } from './import-run.js'
 import { progressBar } from './progress-bar.js'
+import { visible } from './visible-text.js'
 
 /** Every line is stored, or refused by its number: then the exit code is 65. */
 export async function importAccounts(
@@ -130,7 +131,7 @@ function explained(cause: unknown, file: string): unknown {
 
 function refusal(call: Call, line: number, user: string | undefined, why: string): string {
   if (call.json) return `${JSON.stringify({ line, ...(user !== undefined && { user }), refused: why })}\n`
-  return `line ${line}${user ? ` (${user.replace(/\p{C}/gu, '\ufffd')})` : ''}: ${why}\n`
+  return `line ${line}${user ? ` (${visible(user)})` : ''}: ${visible(why)}\n`
 }
 
 function summary(call: Call, totals: ImportTotals, dryRun: boolean): string {

@@ -6,6 +6,7 @@ import type { Call, Command } from './command.js'
 import { type ExitCode, exitCode } from './exit-code.js'
 import { migrateDatabase } from './migrate-database.js'
 import { openConfig } from './open-config.js'
+import { visible } from './visible-text.js'
 
 export const migrate: Command = {
   name: 'migrate',
@@ -55,7 +56,7 @@ async function reportProblems(
     if (call.json) problems.push(problem)
     else
       await call.terminal.print(
-        `  ${problem.table}${problem.user ? ` ${problem.user}` : ''}: ${problem.sentence}\n`,
+        `  ${problem.table}${problem.user ? ` ${visible(problem.user)}` : ''}: ${visible(problem.sentence)}\n`,
       )
   }
   return problems

@@ -10,6 +10,7 @@ import { type ExitCode, exitCode } from './exit-code.js'
 import { migrateEmbedded } from './migrate-database.js'
 import { openConfig } from './open-config.js'
 import { whoAsks } from './use-accounts.js'
+import { visible } from './visible-text.js'
 
 const login: CommandOptions = {
   login: {
@@ -85,7 +86,7 @@ const list: Command = {
   run: call =>
     useLists(call, async ({ stored: { lists } }) => {
       for (const entry of [...lists.all('allow'), ...lists.all('block')]) {
-        await call.terminal.printNext(`${call.json ? JSON.stringify(plain(entry)) : line(entry)}\n`)
+        await call.terminal.printNext(`${call.json ? JSON.stringify(plain(entry)) : visible(line(entry))}\n`)
       }
       return exitCode.ok
     }),

@@ -7,6 +7,7 @@ import { createUsernameRules } from '../model/username.js'
 import { type Call, type Command, type CommandOptions, UsageError } from './command.js'
 import { type ExitCode, exitCode } from './exit-code.js'
 import { openConfig } from './open-config.js'
+import { visible } from './visible-text.js'
 
 interface Report {
   readonly summary: string
@@ -135,9 +136,9 @@ function asTable(heading: Readonly<Record<string, string>>, rows: readonly Row[]
   const short = (at: number) => isoTime(at).slice(0, 19).replace('T', ' ')
   const lines = [heading, ...rows.map(row => withTimes(row, short))]
   const keys = Object.keys(heading)
-  const widths = keys.map(key => Math.max(...lines.map(line => visible(line[key]).length)))
+  const widths = keys.map(key => Math.max(...lines.map(line => shown(line[key]).length)))
   const cell = (line: Row, key: string, column: number) => {
-    const text = visible(line[key])
+    const text = shown(line[key])
     if (column === keys.length - 1) return text
     return isNumber(rows[0]?.[key], key)
       ? text.padStart(widths[column] ?? 0)
@@ -150,10 +151,7 @@ function isNumber(value: unknown, key: string): boolean {
   return typeof value === 'number' && !isTime(key)
 }
 
-/** A name may hold what a terminal obeys. */
-function visible(value: string | number | undefined): string {
-  return String(value ?? '').replace(/\p{C}/gu, '\ufffd')
-}
+const shown = (value: string | number | undefined): string => visible(String(value ?? ''))
 
 function readInterval(text: string): number {
   const parsed = parseTimeInterval(text)

@@ -1,6 +1,7 @@
 // Where a command reads and writes; colours only where a person sees them.
 
 import { once } from 'node:events'
+import { visibleLines } from './visible-text.js'
 
 export interface Terminal {
   readonly environment: NodeJS.ProcessEnv
@@ -10,7 +11,7 @@ export interface Terminal {
   printNext(line: string): Promise<void>
   /** Resolves when all is written that was printed, or nobody reads it. As the above, rejects with an OutputError. */
   flushed(): Promise<void>
-  /** Writes a line to stderr. */
+  /** Writes a line to stderr; what a terminal would obey in it is made visible. */
   complain(line: string): void
   /** Puts this text in the place of the last line of stderr; '' takes it away. Absent where stderr is no terminal. */
   readonly progress?: (text: string) => void
@@ -53,7 +54,7 @@ export function processTerminal(colours: boolean): Terminal {
       if (trouble?.code !== 'EPIPE') refuseTrouble()
     },
     complain: line => {
-      stderr.write(`${line}\n`)
+      stderr.write(`${visibleLines(line)}\n`)
     },
     ...(isForEyes(stderr) && {
       progress: text => {

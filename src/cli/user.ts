@@ -5,6 +5,7 @@ import { formatUser, outcomeAsJson } from './format-outcome.js'
 import { requestOf, requestOptions } from './request-options.js'
 import { OutputError, ReaderGone } from './terminal.js'
 import { type OpenedEngine, temporaryFailure, useEngine } from './use-engine.js'
+import { visible } from './visible-text.js'
 
 export const user: Command = {
   name: 'user',
@@ -30,7 +31,7 @@ async function showUser(call: Call): Promise<ExitCode> {
 async function listUsers(call: Call, { auth }: OpenedEngine, mask: string): Promise<ExitCode> {
   try {
     for await (const name of auth.listUsers(mask)) {
-      await call.terminal.printNext(`${call.json ? JSON.stringify(name) : name}\n`)
+      await call.terminal.printNext(`${call.json ? JSON.stringify(name) : visible(name)}\n`)
     }
     return exitCode.ok
   } catch (cause) {

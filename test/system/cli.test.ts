@@ -4,6 +4,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import Database from 'libsql'
 import t from 'tap'
 import { commandLine } from './command-line.js'
 import { skipWithout } from './parts.js'
@@ -364,6 +365,34 @@ t.test('a reader that goes away changes nothing of what a command does', async t
   t.same(readBy('head -n 1', "proxy-user list 'gone*'"), first, 'a listing ends')
   t.same(readBy('head -n 1', "user 'gone*'"), first)
   t.same(readBy('true', 'auth test nobody@example.org'), { stdout: '', stderr: 'code 67\n' })
+})
+
+t.test('what a terminal obeys is shown and not done', async t => {
+  const path = join(folder, 'names.db')
+  const named = (...args: string[]) => homing(...args, '--set', `database_url=sqlite:${path}`)
+  named('migrate')
+  const name = '\u001b[31mred@example.org'
+  const rows = new Database(path)
+  rows.prepare('insert into proxy_users (username, host) values (?, ?)').run([name, 'h'])
+  rows.prepare('insert into proxy_users (username, host) values (?, ?)').run(['a\nroot@example.org', 'h'])
+  rows
+    .prepare("insert into local_users (username, password, home) values ('john', '{PLAIN}x', ?)")
+    .run(['/h\nuid  0'])
+  rows.close()
+  const listed = '\ufffd[31mred@example.org\na\ufffdroot@example.org\n'
+  t.equal(named('proxy-user', 'list').out, listed)
+  t.equal(named('user', '*').out, `john\n${listed}`)
+  t.equal(
+    named('proxy-user', 'list', '*red*', '--json').out,
+    `${JSON.stringify(name)}\n`,
+    'a program gets the name',
+  )
+  t.match(named('local-user', 'show', 'john').out, /^home +\/h\ufffduid {2}0$/m)
+  for (const command of [['migrate'], ['config', 'check'], ['proxy-user', 'show', name]]) {
+    const { out, err } = named(...command)
+    t.match(out + err, /\ufffd\[31mred@example\.org/, command.join(' '))
+    t.notMatch(out + err, '\u001b')
+  }
 })
 
 t.test('a disk that is full is said in one sentence', async t => {
