@@ -8,7 +8,7 @@ const create = {
     "network VARCHAR(64) CHARACTER SET ascii NOT NULL DEFAULT '', " +
     "login VARCHAR(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL DEFAULT '', " +
     "reason VARCHAR(255) CHARACTER SET utf8mb4 NOT NULL DEFAULT '', expires BIGINT NULL, " +
-    'created TIMESTAMP NULL DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (list, network, login))',
+    'created TIMESTAMP NULL DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (list, network, login)) ENGINE=InnoDB',
   sqlite:
     "create table homing_policy_lists (list TEXT NOT NULL CHECK (list IN ('allow', 'block')), " +
     "network TEXT NOT NULL DEFAULT '', login TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT '', " +

@@ -5,7 +5,7 @@ import type { Migration } from '../src/database/migration.js'
 const create = {
   mysql:
     'create table homing_imports (source VARCHAR(64) CHARACTER SET ascii NOT NULL PRIMARY KEY, ' +
-    'line BIGINT NOT NULL, updated TIMESTAMP NULL DEFAULT CURRENT_TIMESTAMP)',
+    'line BIGINT NOT NULL, updated TIMESTAMP NULL DEFAULT CURRENT_TIMESTAMP) ENGINE=InnoDB',
   sqlite:
     'create table homing_imports (source TEXT NOT NULL PRIMARY KEY, line INTEGER NOT NULL, ' +
     'updated TEXT DEFAULT CURRENT_TIMESTAMP)',

@@ -108,7 +108,7 @@ async function apply(
       progress.steps.push(step)
     }
     progress.step = 'remember that it was applied'
-    await remember(connection, migration.id)
+    await remember(database, connection, migration.id)
     progress.step = undefined
     progress.notes.push(...notes)
   }
@@ -116,9 +116,10 @@ async function apply(
 }
 
 /** The history table is made by the first migration that is remembered in it. */
-async function remember(connection: Kysely<Schema>, id: string): Promise<void> {
+async function remember({ dialect }: SqlDatabase, connection: Kysely<Schema>, id: string): Promise<void> {
+  const engine = dialect === 'mysql' ? sql` engine = InnoDB` : sql``
   await sql`create table if not exists homing_migrations
-    (id varchar(190) not null primary key, applied timestamp not null default current_timestamp)`.execute(
+    (id varchar(190) not null primary key, applied timestamp not null default current_timestamp)${engine}`.execute(
     connection,
   )
   await connection.insertInto('homing_migrations').values({ id }).execute()

@@ -3,7 +3,7 @@ import { startMariadb, whyNoMariadb } from '../../system/mariadb-server.js'
 import { changesSuite } from './changes.suite.js'
 import { databaseSuite } from './database.suite.js'
 import { migrationSuite } from './migration.suite.js'
-import type { DatabaseMaker } from './test-database.js'
+import { type DatabaseMaker, openFor } from './test-database.js'
 
 const reason = whyNoMariadb()
 if (reason) {
@@ -20,6 +20,16 @@ if (reason) {
       return { url, execute: sql => server.execute(sql, name) }
     },
   }
+  t.test('MariaDB: every table of ours has transactions, whatever the server makes by default', async t => {
+    const { url, execute } = await maker.make()
+    await execute("set global default_storage_engine = 'MyISAM'")
+    t.teardown(() => execute("set global default_storage_engine = 'InnoDB'"))
+    t.match(await openFor(t, url).migrate(), { result: 'done' })
+    const tables = await execute(
+      "select table_name as name from information_schema.tables where table_schema = database() and engine <> 'InnoDB'",
+    )
+    t.same(tables, [])
+  })
   migrationSuite('MariaDB', maker)
   databaseSuite('MariaDB', maker)
   changesSuite('MariaDB', maker)
