@@ -1,5 +1,6 @@
 // What every request that changes something says beside what it changes: who asks, and whether it was asked before.
 
+import { hash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { DatabaseError } from '../../database/database-error.js'
 import type { WriteTerms } from '../../database/write-terms.js'
@@ -8,6 +9,7 @@ import type { WriteTerms } from '../../database/write-terms.js'
 export const actorOf = ({ socket, ip }: FastifyRequest): string =>
   socket.remoteAddress === undefined ? 'api unix socket' : `api ${ip}`
 
+/** Characters; so much the table takes. */
 const LONGEST_KEY = 190
 
 /** From the Idempotency-Key; nothing where there is none. */
@@ -16,7 +18,9 @@ export function onceOf(request: FastifyRequest): Pick<WriteTerms, 'once'> {
   if (typeof key !== 'string' || key === '') return {}
   const { method, url, headers, body } = request
   const text = JSON.stringify([method, url, headers['if-match'] ?? '', withoutSecrets(body)])
-  return { once: { key: key.slice(0, LONGEST_KEY), request: text } }
+  // Cut off, two keys of one beginning would be one.
+  const kept = key.length <= LONGEST_KEY ? key : `sha256 ${hash('sha256', key)}`
+  return { once: { key: kept, request: text } }
 }
 
 /** The text is kept as a hash for a day, and one of a password would be quick to guess. */
