@@ -3,6 +3,9 @@
 import type { Static } from 'typebox'
 import { choice, secret, settings, text, time, url, wholeNumber } from '../model/setting.js'
 
+/** With less no database would ever be in time. */
+const atLeast = { minimum: 10 }
+
 export const databaseSettings = settings({
   database_url: url(
     'Where the accounts are: `mysql://user:password@db1,db2:3307/name`, `mysql://user@localhost/name?socket=/run/mysqld/mysqld.sock` or `sqlite:PATH`. Several hosts are tried in order. A passdb may name another.',
@@ -13,10 +16,15 @@ export const databaseSettings = settings({
     minimum: 1,
     maximum: 1000,
   }),
-  database_connect_timeout: time('A host that has not let us in by then counts as down.', '500 msecs'),
+  database_connect_timeout: time(
+    'A host that has not let us in by then counts as down.',
+    '500 msecs',
+    atLeast,
+  ),
   database_query_timeout: time(
     'A query that has no answer by then is given up and its connection closed. A lookup, with its second try, ends within this and database_connect_timeout together: by the defaults in less than a second and a half, since Dovecot waits for two.',
     '900 msecs',
+    atLeast,
   ),
   database_idle_timeout: time('A connection that nobody needed for so long is closed.', '1 mins'),
   database_tls: choice(
