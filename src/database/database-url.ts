@@ -59,6 +59,7 @@ function parseSqlite(url: string, path: string): DatabaseLocation {
 
 function parseMysql(url: string): DatabaseLocation {
   const complain = (problem: string) => new ConfigError(`database_url ${redactDatabaseUrl(url)}: ${problem}`)
+  if (/\p{Cc}/u.test(url)) throw complain('a line break or another control character stands in it')
   const parts = MYSQL.exec(url)
   if (!parts)
     throw complain(

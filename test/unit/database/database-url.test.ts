@@ -74,6 +74,7 @@ const wrong: [url: string, problem: RegExp][] = [
   ['homing:the-secret@db/m', /no kind of database/],
   ['the-secret:and more', /no kind of database/],
   ['the-secret', /no kind of database/],
+  ['mysql://u:the-secret@db1/m\n', /a line break or another control character/],
   ['sqlite:', /names no file/],
 ]
 
