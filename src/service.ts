@@ -12,7 +12,7 @@ import { openDovecotCaches } from './dovecot/dovecot-caches.js'
 import { type Engine, openEngine } from './engine.js'
 import type { AuthEvent } from './model/auth-event.js'
 import { systemClock } from './model/clock.js'
-import { createUsernameRules } from './model/username.js'
+import { createUsernameRules, loginNameOf } from './model/username.js'
 import { createListDesk } from './policy/list-desk.js'
 import { openStoredLists } from './policy/stored-lists.js'
 import { checkedVerify } from './protocols/checked-verify.js'
@@ -151,10 +151,7 @@ export async function startService(config: HomingConfig): Promise<Service> {
     attempts: {
       loginEvents: engine.database.loginEvents,
       masterUses: engine.database.masterUses,
-      nameOf: typed => {
-        const name = usernameRules.normalise(typed)
-        return 'user' in name ? name.user : typed
-      },
+      nameOf: written => loginNameOf(usernameRules, written),
       kept: settings,
     },
     caches: createCacheControl({

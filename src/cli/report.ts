@@ -3,7 +3,7 @@
 import type { Database } from '../database/open-database.js'
 import { isoTime, isTime, masterRow, type ReportRow as Row, withTimes } from '../model/login-report.js'
 import { parseTimeInterval } from '../model/time-interval.js'
-import { createUsernameRules } from '../model/username.js'
+import { createUsernameRules, loginNameOf } from '../model/username.js'
 import { type Call, type Command, type CommandOptions, UsageError } from './command.js'
 import { type ExitCode, exitCode } from './exit-code.js'
 import { openConfig } from './open-config.js'
@@ -105,16 +105,13 @@ async function printReport(
   call: Call,
   heading: Readonly<Record<string, string>>,
   /** `nameOf`: what a user is known as who is named in another way. */
-  ask: (database: Database, nameOf: (typed: string) => string) => Promise<readonly object[]>,
+  ask: (database: Database, nameOf: (written: string) => string) => Promise<readonly object[]>,
 ): Promise<ExitCode> {
   const config = openConfig(call)
   const { createDatabases } = await import('../database/open-database.js')
   const databases = createDatabases(config.settings, { warn: call.terminal.complain })
   const rules = createUsernameRules(config.settings)
-  const nameOf = (typed: string) => {
-    const name = rules.normalise(typed)
-    return 'user' in name ? name.user : typed
-  }
+  const nameOf = (written: string) => loginNameOf(rules, written)
   try {
     const rows = (await ask(databases.open(config.settings.database_url), nameOf)) as Row[]
     const { login_events, last_login } = config.settings

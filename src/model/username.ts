@@ -72,6 +72,12 @@ export function createUsernameRules(options: UsernameSettings): UsernameRules {
   }
 }
 
+/** The login name of whom an administrator writes as users do; a name that nobody can log in by stays as it is. */
+export function loginNameOf({ normalise }: Pick<UsernameRules, 'normalise'>, written: string): string {
+  const name = normalise(written)
+  return 'user' in name ? name.user : written
+}
+
 const empty: NormalisedUsername = { refused: 'Empty username' }
 
 function disallowedText(byte: number): string {

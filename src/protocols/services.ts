@@ -46,7 +46,7 @@ export interface Attempts {
   readonly loginEvents: LoginReports
   readonly masterUses: Pick<MasterUses, 'latest'>
   /** What a user is known as who is named in another way. */
-  readonly nameOf: (typed: string) => string
+  readonly nameOf: (written: string) => string
   readonly kept: {
     readonly login_events: string
     readonly last_login: boolean
