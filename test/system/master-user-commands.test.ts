@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'libsql'
 import t from 'tap'
+import { localPassdb, mastersFirst } from './chain-blocks.js'
 import { commandLine } from './command-line.js'
 
 const { folder, program, run } = commandLine(t)
@@ -15,17 +16,7 @@ writeFileSync(
   `database_url = "sqlite:${database}"
 listen = ["unix:${folder}/http.sock"]
 auth_master_user_separator = "*"
-[[passdb]]
-name = "masters"
-driver = "sql"
-table = "master_users"
-master = true
-result_success = "continue"
-[[passdb]]
-driver = "sql"
-name = "local"
-table = "local_users"
-`,
+${mastersFirst}${localPassdb}`,
   { mode: 0o600 },
 )
 

@@ -104,14 +104,8 @@ t.test('a server that hangs, dies and comes back', { timeout: 60_000 }, async t 
 
 t.test('a primary that has become a replica is left, and taken again when it is none', async t => {
   if (!needs(t, 'redis')) return
-  const server = await startRedis()
-  t.teardown(() => server.close())
-  const warnings: string[] = []
-  const settings = { ...defaults, valkey_url: `redis://127.0.0.1:${server.port}` }
-  const store = await openState(settings, { warn: line => warnings.push(line) })
-  t.teardown(() => store.close())
-  await until(() => store.isUp())
-  const [operator] = [await openReady(t, settings)]
+  const { server, settings, store, warnings } = await openOwn(t)
+  const operator = await openReady(t, settings)
   await operator.commands?.send(['REPLICAOF', '127.0.0.1', '1'])
   await until(() => !store.isUp())
   t.match(await quickly(t, store.add('tries', 1, 1000)), { answered: false })
@@ -126,13 +120,7 @@ t.test('a primary that has become a replica is left, and taken again when it is 
 
 t.test('a server that refuses commands is told of, without what they were about', async t => {
   if (!needs(t, 'redis')) return
-  const server = await startRedis()
-  t.teardown(() => server.close())
-  const warnings: string[] = []
-  const settings = { ...defaults, valkey_url: `redis://127.0.0.1:${server.port}` }
-  const store = await openState(settings, { warn: line => warnings.push(line) })
-  t.teardown(() => store.close())
-  await until(() => store.isUp())
+  const { store, warnings } = await openOwn(t)
   await store.commands?.send(['CONFIG', 'SET', 'maxmemory', '1'])
   for (let tries = 0; tries < 50; tries++) await store.add('anna', 1, 1000)
   t.match(await store.commands?.send(['NONSENSE', 'anna', 'secret']), { answered: false })
@@ -147,6 +135,18 @@ t.test('a server that was never there keeps nobody waiting', async t => {
   t.equal(store.isUp(), false)
   await quickly(t, store.close(), 500)
 })
+
+/** A server that the test may do anything to, and what is said of it. */
+async function openOwn(t: Test) {
+  const server = await startRedis()
+  t.teardown(() => server.close())
+  const warnings: string[] = []
+  const settings = { ...defaults, valkey_url: `redis://127.0.0.1:${server.port}` }
+  const store = await openState(settings, { warn: line => warnings.push(line) })
+  t.teardown(() => store.close())
+  await until(() => store.isUp())
+  return { server, settings, store, warnings }
+}
 
 async function openReady(t: Test, settings: Partial<StateSettings>): Promise<StateStore> {
   const valkey_prefix = `test${prefixes++}:`
