@@ -35,12 +35,25 @@ t.test('no batch is larger than its limit, and all are answered', async t => {
 })
 
 t.test('while a query runs the next batch collects', async t => {
-  const { batches, ask } = counting(15)
+  const batches: string[][] = []
+  let endQueries = () => {}
+  const end = new Promise<void>(resolve => {
+    endQueries = resolve
+  })
+  const ask = createMicroBatch(
+    async keys => {
+      batches.push([...keys])
+      await end
+      return key => key
+    },
+    { ...limits, patienceMs: 20_000, timeoutMs: 20_000 },
+  )
   const first = ask('a')
   await sleep(3)
   const others = ['b', 'c'].map(ask)
   await sleep(3)
   others.push(ask('d'))
+  endQueries()
   await Promise.all([first, ...others])
   t.same(batches, [['a'], ['b', 'c', 'd']])
 })
